@@ -184,6 +184,8 @@ class FeedState:
     redirect_to: str | None = None  # permanent redirect seen, not yet believed
     redirect_count: int = 0
     redirect_since: datetime | None = None
+    hints: PollHints = PollHints()  # of the last document that was read: a 304 brings none
+    fresh_seconds: float | None = None  # freshness lifetime the server gave, kept over a 304 without one
 
 
 # --- articles ----------------------------------------------------------------------------------
@@ -236,6 +238,9 @@ class Outlet:
     family: str | None = None
     kind: str | None = None  # newspaper, agency, broadcaster, magazine, online, government ...
     aliases: tuple[str, ...] = ()
+    country: str | None = None  # ISO 3166 alpha-2
+    languages: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()  # other addresses of the same newsroom: bbc.co.uk, elpais.com/cincodias
 
 
 # --- reports -----------------------------------------------------------------------------------
@@ -250,6 +255,15 @@ class Citation:
     quote: str  # the sentence
     confidence: float  # 0..1
     rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the analysis of one article gave."""
+
+    article_id: int
+    features: bytes  # what clustering compares, encoded by ``reports.features``
+    citations: tuple[Citation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +320,21 @@ class Grouping:
     groups: tuple[tuple[int, ...], ...]  # article ids; only groups that were looked at again
     copy_of: Mapping[int, int | None] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSummary:
+    """What a cluster's row says, computed from its articles."""
+
+    title: str
+    first_published_at: datetime
+    last_published_at: datetime
+    article_count: int
+    outlet_count: int
+    independent_count: int
+    languages: tuple[str, ...]  # most frequent first
+    origin_article_id: int | None
+    origin_outlet: str | None
 
 
 @dataclass(frozen=True, slots=True)

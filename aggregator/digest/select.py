@@ -1,0 +1,75 @@
+"""From the store's rows to a digest: which clusters are shown, and in which order."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from . import rank
+from .extract import background
+from .model import ArticleRow, DayCounts, Digest, DigestQuery, ReportRow
+from .rows import clean_article, clean_query, clean_report
+from .section import Backgrounds, Cluster, section
+
+_BACKGROUND = 100  # clusters, the highest ranked, that show which words are common
+
+
+def make_digest(
+    reports: Iterable[ReportRow], articles: Iterable[ArticleRow], counts: DayCounts, query: DigestQuery
+) -> Digest:
+    """Return the digest that answers ``query``: the clusters that meet it, ranked (see ``rank``).
+
+    ``reports`` are the clusters with an article in the window, ``articles`` all of theirs that were known at
+    ``as_of``; the order of either does not matter. A cluster without articles is left out.
+    """
+    query, grouped = clean_query(query), _by_cluster(articles)
+    clusters = [(clean_report(row), grouped[row.cluster_id]) for row in reports if grouped[row.cluster_id]]
+    ranked = sorted(clusters, key=lambda cluster: _order(cluster, query))
+    matching = [cluster for cluster in ranked if _matches(cluster, query)]
+    backgrounds = _backgrounds(ranked[:_BACKGROUND])
+    shown = matching[: query.limit]
+    sections = [section(place, cluster, query, backgrounds) for place, cluster in enumerate(shown, start=1)]
+    return Digest(query, counts, len(matching), tuple(sections))
+
+
+def _by_cluster(articles: Iterable[ArticleRow]) -> defaultdict[int, list[ArticleRow]]:
+    grouped: defaultdict[int, list[ArticleRow]] = defaultdict(list)
+    for article in sorted(articles, key=lambda a: (a.published_at, a.article_id)):
+        grouped[article.cluster_id].append(clean_article(article))
+    return grouped
+
+
+def _matches(cluster: Cluster, query: DigestQuery) -> bool:
+    report, articles = cluster
+    return (
+        report.outlet_count >= query.min_outlets
+        and (query.lang is None or any(article.lang == query.lang for article in articles))
+        and (query.tag is None or any(query.tag in article.tags for article in articles))
+        and (query.outlet is None or any(article.outlet == query.outlet for article in articles))
+        and (query.words is None or _mentions(articles, _folded(query.words).split()))
+    )
+
+
+def _mentions(articles: Sequence[ArticleRow], words: Sequence[str]) -> bool:
+    texts = (_folded(f"{article.title} {article.text}") for article in articles)
+    return any(all(word in text for word in words) for text in texts)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _order(cluster: Cluster, query: DigestQuery) -> tuple[float, float, int]:
+    report, articles = cluster
+    score = sum(part.points for part in rank.parts(report, articles, query.window.until))
+    return -round(score, 6), -report.first_published_at.timestamp(), report.cluster_id
+
+
+def _backgrounds(clusters: Sequence[Cluster]) -> Backgrounds:
+    langs = sorted({row.lang for _, articles in clusters for row in articles}, key=lambda lang: lang or "")
+    return {lang: background(_in_language(lang, articles) for _, articles in clusters) for lang in langs}
+
+
+def _in_language(lang: str | None, articles: Sequence[ArticleRow]) -> list[ArticleRow]:
+    return [article for article in articles if article.lang == lang]

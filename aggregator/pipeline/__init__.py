@@ -1,0 +1,1 @@
+"""The stages: read rows, fetch bytes, compute values, write rows."""

@@ -1,0 +1,116 @@
+"""Articles in and out without polling: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from aggregator.articles import canonical_url, detect_language
+from aggregator.articles.plain import clean as clean_text
+from aggregator.model import ArticleStatus, Extraction
+from aggregator.reports.outlets import OutletList
+from aggregator.store.articles import import_article
+from aggregator.store.writer import Writer
+
+BATCH = 500
+
+
+def _absent(value: object) -> object:
+    return None if value == "" else value
+
+
+def _moment(value: object) -> object:
+    """Take what ``datetime`` reads; a time without a zone is UTC."""
+    if not isinstance(value, str):
+        return value
+    moment = datetime.fromisoformat(value.strip())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class ArchiveLine(BaseModel):
+    """One article as ``aggregator import`` takes it. Other keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    url: str
+    title: str
+    text: Annotated[str, BeforeValidator(lambda value: value or "")] = ""
+    published: Annotated[datetime | None, BeforeValidator(_moment), BeforeValidator(_absent)] = None
+    lang: Annotated[str | None, BeforeValidator(_absent)] = None
+    outlet: Annotated[str | None, BeforeValidator(_absent)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that could not be imported, and why."""
+
+    number: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCount:
+    """What an import came to."""
+
+    new: int
+    known: int
+    bad: tuple[BadLine, ...]
+
+
+def import_lines(
+    lines: Iterable[str], writer: Writer, outlets: OutletList, now: datetime
+) -> Iterator[ImportCount]:
+    """Put articles into the database, a transaction a batch; yields what each batch came to.
+
+    A line that is no good is reported and costs only itself. An article that is known already is updated.
+    """
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    while batch := list(islice(numbered, BATCH)):
+        articles, bad = [], []
+        for number, line in batch:
+            try:
+                articles.append(read_line(line, outlets))
+            except ValueError as error:
+                bad.append(BadLine(number, _reason(error)))
+        new = writer.write_now(_store, articles, now)
+        yield ImportCount(new, len(articles) - new, tuple(bad))
+
+
+def read_line(line: str, outlets: OutletList) -> tuple[Extraction, str]:
+    """Return the article of a line and its outlet; raises ValueError (ValidationError is one)."""
+    fields = ArchiveLine.model_validate(json.loads(line))
+    url = canonical_url(fields.url)
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ValueError(f"url: {fields.url!r} is not a web address")
+    title, text = clean_text(fields.title), clean_text(fields.text)
+    if not title and not text:
+        raise ValueError("title and text are both empty")
+    article = Extraction(
+        url=url,
+        status=ArticleStatus.FULL if text else ArticleStatus.TEASER,
+        title=title,
+        text=text,
+        lang=fields.lang or detect_language(f"{title}\n{text}", None),
+        author=None,
+        published_at=fields.published,
+        detail=None if text else "imported without a text",
+    )
+    return article, (fields.outlet or "").lower().removeprefix("www.") or outlets.of_url(url)
+
+
+def _store(db: sqlite3.Connection, articles: list[tuple[Extraction, str]], now: datetime) -> int:
+    return sum(import_article(db, article, outlet, now)[1] for article, outlet in articles)
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in error.errors())
+    return f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)

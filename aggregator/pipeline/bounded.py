@@ -1,0 +1,31 @@
+"""Side by side, but never more than so many at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def for_each(things: Iterable[T], work: Callable[[T], Awaitable[R]], limit: int) -> list[R]:
+    """Run ``work`` on every thing, at most ``limit`` at once, and return the results in order.
+
+    Bounds the tasks, not a pool that they wait for: httpx's waiting list is quadratic. The first exception
+    ends all of them and is raised.
+    """
+    queue = list(enumerate(things))
+    queue.reverse()
+    results: dict[int, R] = {}
+
+    async def worker() -> None:
+        while queue:
+            index, thing = queue.pop()
+            results[index] = await work(thing)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(limit, len(queue))):
+            group.create_task(worker())
+    return [results[index] for index in sorted(results)]

@@ -1,0 +1,95 @@
+"""Poll: ask the feeds that are due, read what came, and store each poll in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aggregator.compute import Crash, call
+from aggregator.config import Feed
+from aggregator.feeds import PollRules, outcome_of, parse_feed, validators_to_send
+from aggregator.model import (
+    Fetched,
+    FetchFailure,
+    ParsedFeed,
+    ParseFailure,
+    ParseProblem,
+    PollOutcome,
+    Validators,
+)
+from aggregator.pipeline.bounded import for_each
+from aggregator.pipeline.record import PollCount, Visit, body_hash, record_poll
+from aggregator.pipeline.services import Services
+from aggregator.store.feeds import FeedRow
+
+FEED_TYPES = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9,"
+    " application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1"
+)
+MAX_ENTRIES = 1000
+
+
+async def poll_feeds(services: Services, feeds: Sequence[FeedRow]) -> list[PollCount]:
+    """Poll feeds side by side. A feed that fails in any way fails alone."""
+    services.progress.begin("poll", len(feeds))
+
+    async def poll_one(feed: FeedRow) -> PollCount:
+        count = await _poll(services, feed)
+        services.progress.advance("poll")
+        return count
+
+    return await for_each(feeds, poll_one, services.config.network.concurrency)
+
+
+async def _poll(services: Services, feed: FeedRow) -> PollCount:
+    settings = services.feeds.get(feed.url)
+    rules = poll_rules(services, settings)
+    validators = validators_to_send(feed.state, services.clock(), rules)
+    answer = await _ask(services, feed, settings, validators)
+    document = await _read(services, feed, answer)
+    visit = Visit(feed, answer, document, conditional=validators is not None)
+    return await services.writer.write(
+        record_poll, visit, services.clock(), rules, services.jitter(), services.outlets
+    )
+
+
+def poll_rules(services: Services, settings: Feed | None) -> PollRules:
+    """Return how often a feed may be asked; an interval given for that one feed is kept to exactly."""
+    if settings is None:
+        return PollRules()
+    return PollRules(interval=services.config.interval_of(settings), adaptive=settings.interval is None)
+
+
+async def _ask(
+    services: Services, feed: FeedRow, settings: Feed | None, validators: Validators | None
+) -> Fetched | FetchFailure:
+    headers: dict[str, str] = {}
+    auth = None
+    if settings:
+        headers = {name: secret.get_secret_value() for name, secret in settings.headers.items()}
+        if settings.user_agent:
+            headers["User-Agent"] = settings.user_agent
+        if settings.auth:
+            auth = (settings.auth.username, settings.auth.password.get_secret_value())
+    return await services.web.get(
+        feed.moved_to or feed.url,
+        max_bytes=services.config.network.max_feed_size,
+        accept=FEED_TYPES,
+        validators=validators,
+        headers=headers,
+        auth=auth,
+    )
+
+
+async def _read(
+    services: Services, feed: FeedRow, answer: Fetched | FetchFailure
+) -> ParsedFeed | ParseFailure | None:
+    """Parse a body that is new; None where there is none to parse."""
+    if isinstance(answer, FetchFailure) or outcome_of(answer) is not PollOutcome.OK:
+        return None
+    if body_hash(answer.body) == feed.state.body_hash:
+        return None
+    headers = {name: value.decode("latin-1") for name, value in answer.headers}
+    parsed = await call(
+        services.executor, parse_feed, answer.body, url=answer.url, headers=headers, max_entries=MAX_ENTRIES
+    )
+    return ParseFailure(ParseProblem.CRASHED, parsed.detail) if isinstance(parsed, Crash) else parsed

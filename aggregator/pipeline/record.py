@@ -1,0 +1,183 @@
+"""What a poll changes in the database, all of it in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from aggregator.articles import canonical_url
+from aggregator.feeds import (
+    EntryPlan,
+    PollResult,
+    PollRules,
+    believed_redirect,
+    lookup_keys,
+    match_entries,
+    moved,
+    next_state,
+    outcome_of,
+    retry_after,
+)
+from aggregator.model import (
+    EntryText,
+    FeedState,
+    Fetched,
+    FetchFailure,
+    ParsedEntry,
+    ParsedFeed,
+    ParseFailure,
+    PollOutcome,
+)
+from aggregator.reports.outlets import OutletList
+from aggregator.store.articles import FoundArticle, fetch_again, find_or_add
+from aggregator.store.entries import apply_plan, known_entries, point_to_article
+from aggregator.store.feeds import FeedRow, PollRow, describe_feed, log_poll, pause_host, save_feed
+
+_GOOD = (PollOutcome.OK, PollOutcome.NOT_MODIFIED, PollOutcome.SAME_BODY)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One poll as it went: the feed, what the server answered, what its body held."""
+
+    feed: FeedRow
+    answer: Fetched | FetchFailure
+    document: ParsedFeed | ParseFailure | None  # None: there was no new body to parse
+    conditional: bool  # validators were sent
+
+
+@dataclass(frozen=True, slots=True)
+class PollCount:
+    """What one poll brought."""
+
+    ok: bool
+    new_entries: int = 0
+    changed_entries: int = 0
+
+
+def record_poll(
+    db: sqlite3.Connection,
+    visit: Visit,
+    now: datetime,
+    rules: PollRules,
+    jitter: float,
+    outlets: OutletList,
+) -> PollCount:
+    """Store entries, the articles they lead to, validators and the next poll time: all of it, or nothing.
+
+    Validators never go before the entries they stand for: a crash between them would hide those entries
+    behind a 304 (reliability case L03).
+    """
+    feed, plan = visit.feed, EntryPlan()
+    if isinstance(visit.document, ParsedFeed):
+        plan = _store_entries(db, feed, visit.document, now, outlets)
+    result = poll_result(visit, len(plan.new))
+    _save_state(db, feed, next_state(feed.state, result, now, rules, jitter), now, rules)
+    _pause_host(db, visit.answer, now)
+    count = PollCount(result.outcome in _GOOD, len(plan.new), len(plan.updated))
+    log_poll(db, feed.id, _poll_row(visit, result, count, now))
+    return count
+
+
+def body_hash(body: bytes) -> str:
+    """Return what tells that a body is the one of last time."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def poll_result(visit: Visit, new_entries: int) -> PollResult:
+    """Say what a poll came to, as far as the schedule cares."""
+    answer, document = visit.answer, visit.document
+    if isinstance(answer, FetchFailure):
+        return PollResult(
+            outcome=answer.problem,
+            url=answer.url,
+            hops=answer.hops,
+            conditional=visit.conditional,
+            detail=answer.detail,
+            retry_after=answer.retry_after,
+        )
+    result = PollResult(
+        outcome=outcome_of(answer),
+        url=answer.url,
+        status=answer.status,
+        headers=answer.headers,
+        hops=answer.hops,
+        conditional=visit.conditional,
+    )
+    if isinstance(document, ParseFailure):
+        return replace(result, outcome=PollOutcome.NOT_A_FEED, detail=document.detail)
+    if isinstance(document, ParsedFeed):
+        dates = tuple(entry.published_at for entry in document.entries if entry.published_at)
+        return replace(
+            result,
+            hints=document.hints,
+            new_entries=new_entries,
+            entry_dates=dates,
+            body_hash=body_hash(answer.body),
+        )
+    return replace(result, outcome=PollOutcome.SAME_BODY) if result.outcome is PollOutcome.OK else result
+
+
+def _store_entries(
+    db: sqlite3.Connection, feed: FeedRow, document: ParsedFeed, now: datetime, outlets: OutletList
+) -> EntryPlan:
+    known = known_entries(db, feed.id, lookup_keys(document.entries))
+    plan = match_entries(document.entries, known)
+    ids = apply_plan(db, feed.id, plan, now)
+    language = feed.language or document.language
+    for entry_id, new in zip(ids, plan.new, strict=False):
+        found = _found(new.entry, language, outlets)
+        if found:
+            point_to_article(db, [entry_id], find_or_add(db, found, now))
+    fetch_again(db, [update.id for update in plan.updated], now)
+    describe_feed(db, feed.id, title=document.title, home_url=document.home_url, language=document.language)
+    return plan
+
+
+def _found(entry: ParsedEntry, language: str | None, outlets: OutletList) -> FoundArticle | None:
+    url = canonical_url(entry.url) if entry.url else ""
+    outlet = outlets.of_url(url) if url else ""
+    if not entry.url or not outlet:
+        return None
+    text = EntryText(
+        title=entry.title,
+        summary=entry.summary,
+        content=entry.content,
+        author=entry.author,
+        published_at=entry.published_at,
+        language=entry.language or language,
+    )
+    return FoundArticle(url, entry.url, outlet, text)
+
+
+def _save_state(
+    db: sqlite3.Connection, feed: FeedRow, state: FeedState, now: datetime, rules: PollRules
+) -> None:
+    moved_to = believed_redirect(state, feed.moved_to or feed.url, now, rules)
+    save_feed(db, feed.id, moved(state) if moved_to else state, moved_to=moved_to)
+
+
+def _pause_host(db: sqlite3.Connection, answer: Fetched | FetchFailure, now: datetime) -> None:
+    """Leave a whole host alone for as long as it asks with a 429 (conformance rule B14)."""
+    if isinstance(answer, Fetched) and answer.status == 429:
+        seconds = retry_after(answer.headers, now)
+        if seconds:
+            pause_host(db, urlsplit(answer.url).hostname or "", now + timedelta(seconds=seconds))
+
+
+def _poll_row(visit: Visit, result: PollResult, count: PollCount, now: datetime) -> PollRow:
+    answer = visit.answer
+    fetched = isinstance(answer, Fetched)
+    return PollRow(
+        at=now,
+        outcome=result.outcome,
+        status=answer.status if fetched else None,
+        bytes=len(answer.body) if fetched else 0,
+        duration=answer.seconds,
+        new_entries=count.new_entries,
+        changed_entries=count.changed_entries,
+        detail=result.detail,
+    )

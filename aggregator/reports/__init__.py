@@ -1,0 +1,1 @@
+"""What belongs together: outlets, citations, names, vectors, clustering, origin, explanation. Pure."""

@@ -1,0 +1,165 @@
+"""The grammar of attribution, one table a language (``data/grammar/xx.toml``).
+
+A table speaks of sentences in a normal form (``slots``): lower case, no quotation marks, one blank between words,
+``@`` for the outlet in question, ``#`` for any other outlet, words like "newspaper" around ``@`` gone, its article
+glued to it (``dem·@``). Its phrases are regular expressions in which ``{verbs}`` stands for the table's own list of
+that name, and ``@`` also for the outlet with an article before it or an aside behind it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+OUTLET = "@"
+OTHER = "#"
+RULES = ("according", "verb", "told", "report", "medium")  # in the order in which they are tried
+GLUE = "·"
+_ARTICLE = rf"(?:\w+{GLUE})?"
+_ASIDE = r"(?:(?:,? [(–-] ?[^()@]{1,60}[)–]|, [^,@]{3,140},)(?= ))?"
+_LIST = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """How one language attributes. Patterns are compiled; see the module for the form of their input."""
+
+    lang: str
+    contractions: Mapping[str, str]
+    contracted: re.Pattern[str] | None
+    elisions: re.Pattern[str] | None
+    noun_before: re.Pattern[str]
+    article_before: re.Pattern[str]
+    bare_before: re.Pattern[str]
+    followers: re.Pattern[str] | None
+    joiner: re.Pattern[str]
+    abbreviations: frozenset[str]
+    rules: Mapping[str, re.Pattern[str]]
+    never: re.Pattern[str]
+    unless: re.Pattern[str]
+    cue: re.Pattern[str]
+    unknown: re.Pattern[str] | None
+
+
+@cache
+def grammar_of(lang: str) -> Grammar | None:
+    """Return the grammar of a language (ISO 639-1), or None where there is no table for it."""
+    path = files("aggregator.reports").joinpath(f"data/grammar/{lang}.toml")
+    if not path.is_file():
+        return None
+    common = tomllib.loads(
+        files("aggregator.reports").joinpath("data/grammar/common.toml").read_text(encoding="utf-8")
+    )
+    return _compiled(lang, tomllib.loads(path.read_text(encoding="utf-8")), common)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the languages that have a table."""
+    names = (path.name for path in files("aggregator.reports").joinpath("data/grammar").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if len(name) == len("xx.toml")))
+
+
+def _compiled(lang: str, table: dict[str, object], common: dict[str, object]) -> Grammar:
+    lists = {name: value for name, value in table.items() if isinstance(value, list)}
+    contractions = table.get("contractions", {})
+    assert isinstance(contractions, dict)
+    shared = {name: value for name, value in common.items() if isinstance(value, list)}
+
+    def phrases(*names: str) -> re.Pattern[str]:
+        return _phrases([p for name in names for p in [*lists.get(name, ()), *shared.get(name, ())]], lists)
+
+    return Grammar(
+        lang=lang,
+        contractions=contractions,
+        contracted=_words(contractions) if contractions else None,
+        elisions=_elisions(lists.get("elisions", [])),
+        noun_before=_noun_before(lists),
+        article_before=_article_before(lists),
+        bare_before=_bare_before(lists),
+        followers=_followers(lists),
+        joiner=_joiner(lists),
+        abbreviations=frozenset(lists.get("abbreviations", [])),
+        rules={rule: phrases(rule) for rule in RULES},
+        never=phrases("never"),
+        unless=phrases("unless"),
+        cue=phrases("cue"),
+        unknown=_unknown(lists),
+    )
+
+
+def _expanded(phrase: str, lists: Mapping[str, list[str]]) -> str:
+    return _LIST.sub(lambda match: _any(lists[match[1]], lists) if match[1] in lists else match[0], phrase)
+
+
+def _any(words: list[str], lists: Mapping[str, list[str]]) -> str:
+    return "(?:" + "|".join(_expanded(word, lists) for word in words) + ")"
+
+
+def _phrases(phrases: list[str], lists: Mapping[str, list[str]]) -> re.Pattern[str]:
+    if not phrases:
+        return re.compile(r"(?!)")
+    expanded = (_around_slot(_expanded(phrase, lists)) for phrase in phrases)
+    return re.compile(rf"(?<![\w@])(?:{'|'.join(expanded)})(?!\w)")
+
+
+def _around_slot(phrase: str) -> str:
+    """Let ``@`` take an article before it and an aside behind it, but not within a class like ``[^@]``."""
+    with_aside = re.sub("@(?= )", f"@{_ASIDE}", phrase)
+    return re.sub(rf"(?<![\^.;!?:,()\w{GLUE}])@(?!\])", f"{_ARTICLE}@", with_aside)
+
+
+def _words(words: Mapping[str, str]) -> re.Pattern[str]:
+    ordered = sorted(words, key=len, reverse=True)
+    return re.compile(r"(?<![\w'])(?:" + "|".join(map(re.escape, ordered)) + r")(?!\w)")
+
+
+def _elisions(words: list[str]) -> re.Pattern[str] | None:
+    return re.compile(r"(?<!\w)(" + "|".join(words) + r")' ?") if words else None
+
+
+def _noun_before(lists: Mapping[str, list[str]]) -> re.Pattern[str]:
+    """A word like "newspaper", with adjectives behind it, at the end of what stands before a name."""
+    behind = _any(lists.get("adjectives_behind", lists["adjectives"]), lists)
+    return re.compile(rf"(?<![\w'-]){_any(lists['nouns'], lists)}(?: {behind}){{0,2}} ?$")
+
+
+def _article_before(lists: Mapping[str, list[str]]) -> re.Pattern[str]:
+    """The article and adjectives that belong to such a word."""
+    article = _any(lists.get("articles", ["(?!)"]), lists)
+    adjective = _any(lists["adjectives"], lists)
+    words = rf"(?:(?!{article} )[\w.'-]+ ){{0,3}}"
+    return re.compile(rf"(?<![\w'])(?:(?P<article>{article}) {words}$|(?:{adjective} ){{1,3}}$)")
+
+
+def _bare_before(lists: Mapping[str, list[str]]) -> re.Pattern[str]:
+    """The article and adjectives right before a name: "the American CNN"."""
+    article = _any(lists.get("articles", ["(?!)"]), lists)
+    adjectives = rf"(?:{_any(lists['adjectives'], lists)} ){{1,2}}"
+    return re.compile(rf"(?<![\w'])(?:(?P<article>{article}) (?:{adjectives})?|{adjectives})$")
+
+
+def _followers(lists: Mapping[str, list[str]]) -> re.Pattern[str] | None:
+    after = lists.get("nouns_after")
+    return re.compile(rf"(?:-| (?:[\w-]+ )?){_any(after, lists)}(?!\w)") if after else None
+
+
+def _joiner(lists: Mapping[str, list[str]]) -> re.Pattern[str]:
+    words = _any(lists["and"], lists)
+    article = _any(lists.get("articles", ["(?!)"]), lists)
+    nouns = _any(lists["nouns"], lists)
+    return re.compile(
+        rf" ?(?:, ?|/|& ?|(?:, )?{words} )(?:{article} )?(?:(?:[\w-]+ ){{0,2}}{nouns} )?(?:{article} )? ?|-|/"
+    )
+
+
+def _unknown(lists: Mapping[str, list[str]]) -> re.Pattern[str] | None:
+    """A name of no outlet we know, but which the sentence itself calls one: 'die Zeitung „Xyz"'."""
+    named = lists.get("unknown_nouns")
+    if not named:
+        return None
+    return re.compile(rf"(?<!\w)(?i:{_any(named, lists)}) [„“\"«»‚'‘]\s?(?P<name>[^„“”\"«»‘’]{{2,40}}?)\s?[“”\"»«’']")

@@ -1,0 +1,1 @@
+"""The one SQLite file: schema, migrations, queries. The only place with SQL."""

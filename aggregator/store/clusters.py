@@ -1,0 +1,187 @@
+"""Clusters: the window that clustering looks at, and writing down what it decided."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from aggregator.model import ClusterSummary, Constraint, Link, Member
+from aggregator.store.outlets import ensure_outlet
+from aggregator.store.times import from_text, to_text
+
+
+@dataclass(frozen=True, slots=True)
+class NewArticle:
+    """An article that waits to be clustered."""
+
+    article_id: int
+    at: datetime
+
+
+def articles_to_cluster(db: sqlite3.Connection, limit: int) -> list[NewArticle]:
+    """Return articles that wait to be clustered, oldest publication first."""
+    rows = db.execute(
+        "SELECT id, coalesce(published_at, first_seen_at) AS at FROM articles"
+        " WHERE to_cluster = 1 ORDER BY at, id LIMIT ?",
+        (limit,),
+    )
+    return [NewArticle(row["id"], from_text(row["at"])) for row in rows]
+
+
+def window_members(db: sqlite3.Connection, since: datetime, until: datetime) -> list[Member]:
+    """Return every analysed article published in a span of time, both ends included."""
+    rows = db.execute(
+        "SELECT articles.id, outlet, lang, cluster_id, word_count, features.data,"
+        " coalesce(published_at, first_seen_at) AS at"
+        " FROM articles JOIN features ON features.article_id = articles.id"
+        " WHERE coalesce(published_at, first_seen_at) BETWEEN ? AND ? ORDER BY articles.id",
+        (to_text(since), to_text(until)),
+    ).fetchall()
+    cited = _cited(db, since, until)
+    return [
+        Member(
+            article_id=row["id"],
+            outlet=row["outlet"],
+            lang=row["lang"],
+            published_at=from_text(row["at"]),
+            features=row["data"],
+            cluster_id=row["cluster_id"],
+            cited=cited.get(row["id"], ()),
+            word_count=row["word_count"],
+        )
+        for row in rows
+    ]
+
+
+def constraints_among(db: sqlite3.Connection, article_ids: Iterable[int]) -> list[Constraint]:
+    """Return the decisions of people that concern any of these articles."""
+    rows = db.execute(
+        "SELECT DISTINCT c.article_id, c.other_id, c.together FROM cluster_constraints AS c"
+        " JOIN json_each(?) AS wanted ON wanted.value IN (c.article_id, c.other_id)"
+        " ORDER BY c.article_id, c.other_id",
+        (json.dumps(list(article_ids)),),
+    )
+    return [Constraint(row["article_id"], row["other_id"], bool(row["together"])) for row in rows]
+
+
+def new_cluster_ids(db: sqlite3.Connection, count: int, at: datetime) -> list[int]:
+    """Give out cluster ids; AUTOINCREMENT sees to it that none is ever given out twice."""
+    ids = []
+    for _ in range(count):
+        row = db.execute(
+            "INSERT INTO clusters (title, first_published_at, last_published_at, article_count,"
+            " outlet_count, independent_count, created_at, updated_at)"
+            " VALUES ('', :at, :at, 0, 0, 0, :at, :at) RETURNING id",
+            {"at": to_text(at)},
+        ).fetchone()
+        ids.append(int(row["id"]))
+    return ids
+
+
+def assign(db: sqlite3.Connection, cluster_of: Mapping[int, int], copy_of: Mapping[int, int | None]) -> None:
+    """Put articles into clusters, and say whose text they republish."""
+    db.executemany(
+        "UPDATE articles SET cluster_id = ?, copy_of = ?, to_cluster = 0 WHERE id = ?",
+        [(cluster, copy_of.get(article), article) for article, cluster in cluster_of.items()],
+    )
+
+
+def save_links(
+    db: sqlite3.Connection,
+    links: Sequence[Link],
+    cluster_of: Mapping[int, int],
+    *,
+    version: str,
+    at: datetime,
+) -> None:
+    """Replace the evidence of the articles that were looked at again."""
+    db.executemany("DELETE FROM cluster_links WHERE article_id = ?", [(article,) for article in cluster_of])
+    db.executemany(
+        "INSERT OR REPLACE INTO cluster_links"
+        " (article_id, other_id, cluster_id, score, threshold, signals, version, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                link.article_id, link.other_id, cluster_of[link.article_id], round(link.score, 4),
+                round(link.threshold, 4), json.dumps({k: round(v, 4) for k, v in link.signals.items()}),
+                version, to_text(at),
+            )
+            for link in links
+        ],
+    )  # fmt: skip
+
+
+def save_cluster(db: sqlite3.Connection, cluster_id: int, row: ClusterSummary, at: datetime) -> None:
+    """Write a cluster's summary; the time of its last change moves only where something did change."""
+    if row.origin_outlet:
+        ensure_outlet(db, row.origin_outlet)
+    db.execute(
+        "UPDATE clusters SET (title, first_published_at, last_published_at, article_count, outlet_count,"
+        " independent_count, languages, origin_article_id, origin_outlet, updated_at) ="
+        " (:title, :first, :last, :articles, :outlets, :independent, :languages, :origin, :origin_outlet,"
+        " :at)"
+        " WHERE id = :id AND (title, first_published_at, last_published_at, article_count, outlet_count,"
+        " independent_count, languages, origin_article_id, origin_outlet) IS NOT"
+        " (:title, :first, :last, :articles, :outlets, :independent, :languages, :origin, :origin_outlet)",
+        {
+            "id": cluster_id, "title": row.title, "first": to_text(row.first_published_at),
+            "last": to_text(row.last_published_at), "articles": row.article_count,
+            "outlets": row.outlet_count, "independent": row.independent_count,
+            "languages": json.dumps(row.languages), "origin": row.origin_article_id,
+            "origin_outlet": row.origin_outlet, "at": to_text(at),
+        },
+    )  # fmt: skip
+
+
+def redirect_clusters(
+    db: sqlite3.Connection, redirects: Iterable[tuple[int, int, str]], at: datetime
+) -> None:
+    """Retire cluster ids (old, new, reason). Earlier redirects to a retired id are led on to the new one."""
+    for old, new, reason in redirects:
+        db.execute("UPDATE cluster_redirects SET new_id = ? WHERE new_id = ?", (new, old))
+        db.execute(
+            "INSERT INTO cluster_redirects (old_id, new_id, at, reason) VALUES (?, ?, ?, ?)",
+            (old, new, to_text(at), reason),
+        )
+        db.execute("DELETE FROM clusters WHERE id = ?", (old,))
+
+
+def add_constraint(db: sqlite3.Connection, constraint: Constraint, at: datetime) -> None:
+    """Keep a person's decision about two articles; a later one replaces an earlier one."""
+    low, high = sorted((constraint.article_id, constraint.other_id))
+    db.execute(
+        "INSERT INTO cluster_constraints (article_id, other_id, together, at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (article_id, other_id) DO UPDATE SET together = excluded.together, at = excluded.at",
+        (low, high, int(constraint.together), to_text(at)),
+    )
+    db.execute("UPDATE articles SET to_cluster = 1 WHERE id IN (?, ?)", (low, high))
+
+
+def recluster_everything(db: sqlite3.Connection) -> int:
+    """Mark every analysed article to be clustered anew; returns how many there are."""
+    return db.execute("UPDATE articles SET to_cluster = 1 WHERE analysed_by IS NOT NULL").rowcount
+
+
+def resolve_cluster(db: sqlite3.Connection, cluster_id: int) -> int | None:
+    """Return the id in use for a cluster id that was ever given out, or None for one that never was."""
+    row = db.execute(
+        "SELECT coalesce((SELECT new_id FROM cluster_redirects WHERE old_id = :id),"
+        " (SELECT id FROM clusters WHERE id = :id)) AS id",
+        {"id": cluster_id},
+    ).fetchone()
+    return None if row["id"] is None else int(row["id"])
+
+
+def _cited(db: sqlite3.Connection, since: datetime, until: datetime) -> dict[int, tuple[str, ...]]:
+    rows = db.execute(
+        "SELECT article_id, json_group_array(outlet) AS outlets FROM"
+        " (SELECT DISTINCT citations.article_id, citations.outlet FROM citations"
+        " JOIN articles ON articles.id = citations.article_id"
+        " WHERE citations.outlet IS NOT NULL AND coalesce(published_at, first_seen_at) BETWEEN ? AND ?"
+        " ORDER BY citations.article_id, citations.outlet) GROUP BY article_id",
+        (to_text(since), to_text(until)),
+    )
+    return {row["article_id"]: tuple(json.loads(row["outlets"])) for row in rows}

@@ -1,0 +1,23 @@
+"""The HTTP client: conditional GET, limits, politeness, address guard, robots.txt."""
+
+from aggregator.web.client import WebClient
+from aggregator.web.connect import Resolver
+from aggregator.web.guard import AddressRefusedError, is_public
+from aggregator.web.hosts import Hosts, retry_after
+from aggregator.web.robots import RobotRules
+from aggregator.web.settings import WEB_PORTS, ClientSettings
+from aggregator.web.urls import UnusableURLError, masked
+
+__all__ = [
+    "WEB_PORTS",
+    "AddressRefusedError",
+    "ClientSettings",
+    "Hosts",
+    "Resolver",
+    "RobotRules",
+    "UnusableURLError",
+    "WebClient",
+    "is_public",
+    "masked",
+    "retry_after",
+]

@@ -1,0 +1,307 @@
+"""The HTTP client: polite, bounded, and closed to everything that is not the public web.
+
+It stands on httpcore, the engine of httpx, and not on ``httpx.AsyncClient``: that one parses Location
+headers even when told not to follow them (and raises), keeps a cookie jar, logs whole URLs, rewrites paths,
+and decodes without a limit. All of these would have to be undone here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import httpcore
+import httpx
+
+from aggregator.model import Fetched, FetchFailure, FetchProblem, Hop, Validators
+from aggregator.web.asking import Ask, UnsendableHeaderError, build_headers, encode_headers, sendable
+from aggregator.web.connect import GuardedBackend, Resolver, SystemResolver
+from aggregator.web.decode import BodyTooLargeError, decode
+from aggregator.web.failures import BadAnswerError, TooManyRedirectsError, explain
+from aggregator.web.guard import AddressGuard
+from aggregator.web.hosts import Hosts, retry_after
+from aggregator.web.robots import MAX_BYTES, MAX_REDIRECTS, RobotsCache
+from aggregator.web.routes import Routes, make_proxy
+from aggregator.web.settings import ClientSettings
+from aggregator.web.urls import Target, UnusableURLError, as_text, follow, masked, parse
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEPALIVE_SECONDS = 5.0
+_DEFAULT_PAUSE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: tuple[tuple[str, bytes], ...]
+    body: bytes
+
+    def header(self, name: str) -> bytes | None:
+        return _first(self.headers, name)
+
+
+@dataclass(slots=True)
+class _Journey:
+    """A request on its way through redirects."""
+
+    ask: Ask
+    target: Target
+    hops: list[Hop] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def redirect(self, answer: _Answer) -> None:
+        location = answer.header("location") or b""
+        self.hops.append(Hop(self.target.url, answer.status, masked(as_text(location))))
+        self.target = follow(self.target, location)
+        if any(hop.url == self.target.url for hop in self.hops):
+            raise TooManyRedirectsError(f"{self.target.host} redirects in a circle.")
+        if len(self.hops) > self.ask.max_redirects:
+            raise TooManyRedirectsError(f"There are more than {self.ask.max_redirects} redirects.")
+
+    def arrived(self, answer: _Answer) -> Fetched:
+        return Fetched(
+            self.target.url, answer.status, answer.headers, answer.body, tuple(self.hops), self.seconds
+        )
+
+    def failed(self, problem: FetchProblem, detail: str, wait: float | None = None) -> FetchFailure:
+        return FetchFailure(self.target.url, problem, detail, tuple(self.hops), self.seconds, wait)
+
+
+class WebClient:
+    """Gets what is on the public web. One per process; an async context manager.
+
+    Args:
+        settings: What it may do.
+        resolver: Names to addresses; the operating system's by default.
+        ssl_context: Whom to trust; certifi's list, or SSL_CERT_FILE's, by default.
+        clock: Monotonic seconds, for spacing, pauses and durations.
+        sleep: How to wait for a turn.
+        now: The time of day in UTC, for Retry-After dates.
+
+    Raises:
+        ValueError: if the proxy's URL or the user agent cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        resolver: Resolver | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings = settings
+        self._user_agent = sendable("User-Agent", settings.user_agent)
+        self._clock, self._now = clock, now
+        self._system_resolver = SystemResolver()
+        self._guard = AddressGuard(settings.allow_private, settings.ports)
+        self._routes = Routes(settings)
+        context = ssl_context or httpx.create_ssl_context(trust_env=settings.trust_env)
+        backend = GuardedBackend(self._guard, resolver or self._system_resolver)
+        self._pools = {None: self._pool(context, network_backend=backend)} | {
+            proxy: self._pool(context, proxy=make_proxy(proxy)) for proxy in self._routes.proxies()
+        }
+        self.hosts = Hosts(
+            concurrency=settings.concurrency,
+            per_host=settings.per_host,
+            delay=settings.host_delay,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._robots = RobotsCache(self._get_robots, settings.product_token, clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in self._pools.values():
+            await pool.aclose()
+        self._system_resolver.close()
+
+    async def get(
+        self,
+        url: str,
+        *,
+        max_bytes: int,
+        accept: str,
+        validators: Validators | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        deadline: float | None = None,
+        robots: bool = False,
+        truncate: bool = False,
+        max_redirects: int | None = None,
+    ) -> Fetched | FetchFailure:
+        """Get a URL; whatever a server or a URL can do wrong comes back as a FetchFailure.
+
+        Redirects are followed, from https to http too: ``hops`` tell, and secrets do not come along. All URLs
+        in the result are without credentials and fragment. A 429, or a 503 with Retry-After, pauses the whole
+        host.
+
+        Args:
+            url: http or https; user name and password in it go to its own origin only.
+            max_bytes: Limit for the body, as received and as decoded.
+            accept: The Accept header.
+            validators: Sent byte for byte, if this very URL, or one redirected to, issued them.
+            headers: Sent to the origin of ``url`` only, in place of ours where they have the same name.
+            auth: User name and password for the origin of ``url``, instead of those in the URL.
+            deadline: Seconds for the whole exchange, instead of the settings'.
+            robots: Whether robots.txt is asked at every hop (for pages; a feed was given to us by a person).
+            truncate: Whether a larger body is cut off at the limit instead of being refused.
+            max_redirects: Instead of the settings'.
+        """
+        try:
+            first = parse(url)
+            ask = Ask(
+                first=first,
+                user_agent=self._user_agent,
+                accept=sendable("Accept", accept),
+                max_bytes=max_bytes,
+                max_redirects=self._settings.max_redirects if max_redirects is None else max_redirects,
+                deadline=self._settings.deadline if deadline is None else deadline,
+                validators=validators,
+                headers=encode_headers(headers or {}),
+                auth=auth or first.auth,
+                robots=robots and self._settings.obey_robots,
+                truncate=truncate,
+            )
+        except (UnusableURLError, UnsendableHeaderError) as error:
+            return FetchFailure(masked(url), *explain(error, ""))
+        journey = _Journey(ask, first)
+        try:
+            return await self._travel(journey)
+        except Exception as error:  # the boundary: explain() logs what it does not know
+            problem, detail = explain(error, journey.target.host)
+            return journey.failed(problem, detail, getattr(error, "seconds", None))
+
+    async def _travel(self, journey: _Journey) -> Fetched | FetchFailure:
+        while True:
+            self._vet(journey.target)
+            if journey.ask.robots:
+                refusal = await self._robots.refusal(journey.target)
+                if refusal is not None:
+                    return journey.failed(refusal.problem, refusal.detail, refusal.retry_after)
+            answer = await self._in_turn(journey)
+            if answer.status not in _REDIRECTS:
+                return journey.arrived(answer)
+            journey.redirect(answer)
+
+    def _vet(self, target: Target) -> None:
+        vet = self._guard.vet_proxied if self._routes.proxy_for(target) else self._guard.vet_literal
+        vet(target.host, target.port)
+
+    async def _in_turn(self, journey: _Journey) -> _Answer:
+        host = journey.target.host
+        async with self.hosts.turn(host, spaced=not journey.hops):
+            started = self._clock()
+            try:
+                async with asyncio.timeout(journey.ask.deadline - journey.seconds):
+                    answer = await self._exchange(journey.ask, journey.target)
+            finally:
+                journey.seconds += self._clock() - started
+        self._heed_pause(host, answer)
+        return answer
+
+    def _heed_pause(self, host: str, answer: _Answer) -> None:
+        if answer.status not in (429, 503):
+            return
+        seconds = retry_after(answer.header("retry-after") or b"", self._now())
+        if seconds is None and answer.status == 429:
+            seconds = _DEFAULT_PAUSE
+        self.hosts.pause(host, seconds or 0.0)
+
+    async def _exchange(self, ask: Ask, target: Target) -> _Answer:
+        proxy = self._routes.proxy_for(target)
+        seconds = self._settings.timeout
+        request = httpcore.Request(
+            b"GET",
+            httpcore.URL(
+                scheme=target.scheme,
+                host=target.bracketed_host if proxy else target.host,
+                port=target.explicit_port,
+                target=target.path,
+            ),
+            headers=build_headers(ask, target),
+            extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds}},
+        )
+        response = await self._pools[proxy].handle_async_request(request)
+        try:
+            headers = tuple((name.decode("latin-1").lower(), value) for name, value in response.headers)
+            _refuse_odd(response.status, headers)
+            body = await _read(response, headers, ask)
+            if response.status in (204, 304) and _announces_body(headers):
+                await response.extensions["network_stream"].aclose()
+        finally:
+            await response.aclose()
+        return _Answer(response.status, headers, body)
+
+    async def _get_robots(self, url: str) -> Fetched | FetchFailure:
+        return await self.get(
+            url,
+            max_bytes=MAX_BYTES,
+            accept="text/plain, */*;q=0.1",
+            truncate=True,
+            max_redirects=MAX_REDIRECTS,
+        )
+
+    def _pool(
+        self,
+        context: ssl.SSLContext,
+        *,
+        proxy: httpcore.Proxy | None = None,
+        network_backend: httpcore.AsyncNetworkBackend | None = None,
+    ) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            context,
+            proxy=proxy,
+            max_connections=self._settings.concurrency,
+            keepalive_expiry=_KEEPALIVE_SECONDS,
+            network_backend=network_backend,
+        )
+
+
+def _first(headers: tuple[tuple[str, bytes], ...], name: str) -> bytes | None:
+    return next((value for key, value in headers if key == name), None)
+
+
+def _refuse_odd(status: int, headers: tuple[tuple[str, bytes], ...]) -> None:
+    """Refuse what is no complete answer to a plain GET (S52)."""
+    if status in (101, 206):
+        raise BadAnswerError(f"The server answered {status}, which nobody asked for.")
+    if (_first(headers, "content-type") or b"").lower().startswith(b"multipart/x-mixed-replace"):
+        raise BadAnswerError("The server answered with a stream that has no end.")
+
+
+def _announces_body(headers: tuple[tuple[str, bytes], ...]) -> bool:
+    """Whether bytes may follow an answer that has no body: they would pass for the next answer (A18)."""
+    length = _first(headers, "content-length")
+    return length not in (None, b"0") or _first(headers, "transfer-encoding") is not None
+
+
+async def _read(response: httpcore.Response, headers: tuple[tuple[str, bytes], ...], ask: Ask) -> bytes:
+    """Read and decode a body within the limit.
+
+    Raises:
+        BodyTooLargeError, UndecodableBodyError
+    """
+    codings = _first(headers, "content-encoding") or b""
+    declared = _first(headers, "content-length") or b"0"
+    if not ask.truncate and int(declared) > ask.max_bytes:
+        raise BodyTooLargeError
+    parts, size = [], 0
+    async for part in response.aiter_stream():
+        parts.append(part)
+        size += len(part)
+        if size > ask.max_bytes:
+            break
+    return decode(b"".join(parts), codings, ask.max_bytes, truncate=ask.truncate)
