@@ -1,4 +1,4 @@
-"""The text of an article and the links within it: trafilatura on the tree of a page, called once."""
+"""The text of an article and the links within it: trafilatura on the tree of a page."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 # Short lines that are nothing but links ("Read also: ...", "Click here to get the app", lists of related
 # articles). Word F1 on 113 news pages / time a page: trafilatura alone 0.9556 / 13.6 ms; without the
 # headline at the top of the text 0.9600; and without such paragraphs 0.9615, headings 0.9612, lists 0.9607,
-# all of them 0.9635 / 12.2 ms (nine pages gain, two lose up to 0.03). Figures for trafilatura's own modes:
-# precision 0.9625, fast 0.9612, but both lose 0.02-0.03 on other collections of news pages. The newsroom's
-# pages score 1.0 with all of these.
+# all of them 0.9635 / 12.2 ms (nine pages gain, two lose up to 0.03); with _CONFIG 0.9647. trafilatura's
+# own modes: precision 0.9625, fast 0.9612, but these lose 0.028 and 0.018 on another set of 85 news pages.
+# The newsroom's pages score 1.0 with all of them.
 _ALL_LINKS = ".//a and not(.//text()[normalize-space()][not(ancestor::a)])"
 _LINK_LINES = [
     f"//*[self::p or self::h2 or self::h3 or self::h4][{_ALL_LINKS}][string-length(normalize-space()) < 200]",
     f"//*[self::ul or self::ol][{_ALL_LINKS}]",
 ]
-_FEW_WORDS = 12
-_LONGEST_PARAGRAPH = 10_000  # characters; what is longer is the page's frame
+_FEW_WORDS = 12  # fewer are not worth losing the links of a page for
+_CONTEXT = 40  # characters on each side of a link by which it is found again in the text
 
 # Below this number of characters trafilatura throws its extraction away and takes every text on the page.
 # Word F1 on the 113 pages, and on pages of the newsroom cut to briefs of 15 / 25 / 40 words: 250 (its
@@ -42,7 +42,7 @@ _LONGEST_PARAGRAPH = 10_000  # characters; what is longer is the page's frame
 _CONFIG = deepcopy(DEFAULT_CONFIG)
 _CONFIG.set("DEFAULT", "MIN_EXTRACTED_SIZE", "50")
 
-_BLOCK_TAGS = ("p", "li", "blockquote", "h2", "h3", "h4", "td", "dd", "figcaption", "pre", "div")
+_INLINE = ("b", "em", "font", "i", "span", "strong", "u")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +90,35 @@ def _shortened(text: str) -> str:
 
 
 def _links(tree: HtmlElement, text: str, base: str) -> list[str]:
-    """Return the canonical addresses that the sentences of the text link to, in their order.
-
-    A link counts if the paragraph around it stands in the text and holds more than links.
-    """
+    """Return the canonical addresses that the sentences of the text link to, in their order."""
     present = letters(text)
-    inside: dict[HtmlElement, bool] = {}
     found: dict[str, None] = {}
     for anchor in tree.iter("a"):
-        block = next(anchor.iterancestors(_BLOCK_TAGS), None)
-        if block is None or not anchor.get("href"):
-            continue
-        if block not in inside:
-            inside[block] = _is_prose(block, anchor, present)
-        if inside[block] and (url := canonical_url(urljoined(base, anchor.get("href")) or "")):
+        href = urljoined(base, anchor.get("href"))
+        if href and _is_in_a_sentence(anchor, present) and is_web_address(url := canonical_url(href)):
             found.setdefault(url)
         if len(found) == MAX_LINKS:
             break
-    return [url for url in found if is_web_address(url)]
+    return list(found)
 
 
-def _is_prose(block: HtmlElement, anchor: HtmlElement, present: str) -> bool:
-    """Tell whether a block is a paragraph of the text (``present``: its letters) and more than a link."""
-    around = block.text_content()
-    if len(around) > _LONGEST_PARAGRAPH:
-        return False
-    spelled = letters(around)
-    return len(spelled) > len(letters(anchor.text_content())) and spelled in present
+def _is_in_a_sentence(anchor: HtmlElement, present: str) -> bool:
+    """Tell whether a link stands between words and with them in the text (``present``: its letters)."""
+    element, around = anchor, _neighbours(anchor)
+    while not any(around) and element.getparent() is not None and element.getparent().tag in _INLINE:
+        element = element.getparent()
+        around = _neighbours(element)
+    before, after = around
+    return any(around) and f"{before}{letters(anchor.text_content())}{after}" in present
+
+
+def _neighbours(element: HtmlElement) -> tuple[str, str]:
+    """Return the letters next to an element, on its left and on its right."""
+    left, right, parent = element.getprevious(), element.getnext(), element.getparent()
+    before = left.tail if left is not None else parent.text if parent is not None else None
+    if not (before or "").strip() and left is not None and left.tag in _INLINE:
+        before = left.text_content()
+    after = element.tail
+    if not (after or "").strip() and right is not None and right.tag in _INLINE:
+        after = right.text_content()
+    return letters((before or "")[-_CONTEXT:]), letters((after or "")[:_CONTEXT])

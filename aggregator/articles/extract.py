@@ -19,11 +19,13 @@ from aggregator.articles.urls import page_url
 from aggregator.articles.walls import STUB_WORDS, Wall, find_wall
 from aggregator.model import ArticleStatus, EntryText, Extraction
 
-# A page is read up to here. trafilatura's time grows faster than the page (18 MB: 57 s, 6 MB of links: 44
-# s; conformance S25). Measured on paragraphs that each hold a link: 40,000 tags 1.2 s, 80,000 7 s, 160,000
-# 30 s; the largest of 113 real news pages has 1.5 MB and 3,229 tags.
+# A page is read up to here. trafilatura's time grows faster than the page (18 MB: 57 s, 6 MB of links:
+# 44 s; conformance S25). Paragraphs that each hold a link: 40,000 tags 1.2 s, 80,000 7 s, 160,000 30 s; the
+# largest of 113 real news pages has 1.5 MB and 3,229 tags.
 MAX_CHARACTERS = 3_000_000
 MAX_TAGS = 40_000
+# Longer tags are left out: parsing takes the square of the number of attributes (16,000: 0.4 s).
+_ENDLESS_TAG = re.compile(r"<[^<>]{50000,}>?")
 
 _MARKUP_TYPE = re.compile(
     r"\s*(?:text/html|application/xhtml\+xml|text/xml|application/xml)\b", re.IGNORECASE
@@ -61,13 +63,13 @@ def extract_article(
         if tree is None:
             return from_entry(entry, url=known, status=ArticleStatus.TEASER, detail=_NOTHING_READ.detail)
         return _read(tree, url, known, entry, headers)
-    except Exception as error:
+    except Exception as error:  # lxml and trafilatura raise of many kinds on hostile pages
         detail = f"the page could not be read ({type(error).__name__})"
         return from_entry(entry, url=known, status=ArticleStatus.TEASER, detail=detail)
 
 
 def _bounded(text: str) -> str:
-    text = text[:MAX_CHARACTERS]
+    text = _ENDLESS_TAG.sub("", text[:MAX_CHARACTERS])
     return text if text.count("<") <= MAX_TAGS else "<".join(text.split("<", MAX_TAGS + 1)[: MAX_TAGS + 1])
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from aggregator.cli import output
 from aggregator.cli.app import Session, now
 from aggregator.cli.service import run_cycle_of
-from aggregator.config import load_config
-from aggregator.demo import NewsroomServer
+from aggregator.demo.server import NewsroomServer
 from aggregator.digest.model import DigestQuery
 from aggregator.digest.render import render
 from aggregator.digest.window import parse_window

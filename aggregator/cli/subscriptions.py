@@ -159,7 +159,7 @@ async def _look(session: Session, url: str) -> tuple[FeedLink, ...]:
         raise UsageError(f"{url}: {answer.detail}")
     if answer.status != 200:
         raise UsageError(f"{url}: the server answered {answer.status}")
-    return find_feeds(answer.body, answer.url, answer.header("content-type"))
+    return find_feeds(answer.body, answer.url, (answer.header("content-type") or b"").decode("latin-1"))
 
 
 def _edit(session: Session, entries: list[dict[str, object]]) -> int:

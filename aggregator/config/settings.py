@@ -85,7 +85,7 @@ class Cluster(_Section):
     """How articles are grouped."""
 
     window: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=31))] = timedelta(hours=72)
-    encoder: str = "usem3"
+    encoder: str = "use-m3"
 
 
 class Compute(_Section):

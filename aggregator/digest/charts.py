@@ -15,10 +15,7 @@ from .window import zone
 from .wording import language_name, moment
 
 HEIGHT = 120  # pixels of the bars' ground
-_UNITS = {
-    "hour": timedelta(hours=49),
-    "day": timedelta(days=62),
-}  # the longest window drawn by each, then months
+_UNITS = {"hour": timedelta(hours=49), "day": timedelta(days=62)}  # the longest window each draws
 _LABELS = 6  # labels that fit under the bars on a telephone
 _LANGUAGES = 7
 _LANES = 4
@@ -126,7 +123,7 @@ def _name(start: datetime, unit: str, query: DigestQuery) -> str:
 
 
 def _label(start: datetime, unit: str, place: int, number: int, query: DigestQuery) -> str:
-    """Return what stands under a bar: every sixth hour of the clock, else at most six of the names."""
+    """Return what stands under a bar: every sixth hour of the clock, else about six of the names."""
     if unit == "hour":
         local = start.astimezone(zone(query.timezone))
         return f"{local:%H:%M}" if local.hour % 6 == 0 else ""

@@ -52,4 +52,4 @@ def safe_url(url: str) -> str | None:
         return None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return None
-    return url.strip().translate(_UNSAFE_IN_URL)
+    return parts.scheme + url.strip()[len(parts.scheme) :].translate(_UNSAFE_IN_URL)

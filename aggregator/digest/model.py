@@ -71,9 +71,7 @@ class DayCounts:
     entries: int
     articles: int
     reports: int
-    by_hour: tuple[
-        tuple[datetime, int], ...
-    ] = ()  # start of the hour (UTC), articles; empty hours may be left out
+    by_hour: tuple[tuple[datetime, int], ...] = ()  # start of the hour (UTC), articles; sparse
     by_language: tuple[tuple[str | None, int], ...] = ()  # ISO 639-1 or None, articles
 
 

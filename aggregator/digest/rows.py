@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .clean import clean, clean_language, shortened
@@ -26,13 +27,26 @@ def clean_article(row: ArticleRow) -> ArticleRow:
 
 
 def clean_report(row: ReportRow) -> ReportRow:
-    """Return a report whose strings are fit to print, its languages in alphabetical order."""
+    """Return a report whose strings are fit to print."""
     return replace(
         row,
         title=_title(row.title),
-        languages=tuple(sorted({code for code in map(clean_language, row.languages) if code})),
         origin_outlet=clean(row.origin_outlet) if row.origin_outlet else None,
         origin_name=_name(row.origin_name) if row.origin_name else None,
+    )
+
+
+def as_known(report: ReportRow, articles: Sequence[ArticleRow]) -> ReportRow:
+    """Return a report that counts its articles (by time, at least one), not what came after ``as_of``."""
+    outlets = len({article.outlet for article in articles})
+    return replace(
+        report,
+        first_published_at=articles[0].published_at,
+        last_published_at=articles[-1].published_at,
+        article_count=len(articles),
+        outlet_count=outlets,
+        independent_count=min(report.independent_count, outlets),
+        languages=tuple(sorted({article.lang for article in articles if article.lang})),
     )
 
 

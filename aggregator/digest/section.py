@@ -154,10 +154,11 @@ def _standing(article: ArticleRow, report: ReportRow, lang: str | None) -> tuple
 def _headline(
     report: ReportRow, articles: Sequence[ArticleRow], told_by: ArticleRow, query: DigestQuery
 ) -> tuple[str, str | None]:
-    titled = [article.lang for article in articles if article.title == report.title]
-    if query.lang is not None and told_by.lang == query.lang and query.lang not in titled and told_by.title:
-        return told_by.title, told_by.lang
-    return report.title or told_by.title or f"Report {report.cluster_id}", titled[0] if titled else None
+    """Return the cluster's title where an article has it in the reader's language, else ``told_by``'s."""
+    langs = [article.lang for article in articles if article.title == report.title]
+    if report.title and langs and (query.lang in {None, *langs} or told_by.lang != query.lang):
+        return report.title, query.lang if query.lang in langs else langs[0]
+    return told_by.title or f"Report {report.cluster_id}", told_by.lang
 
 
 def _extract(told_by: ArticleRow, articles: Sequence[ArticleRow], backgrounds: Backgrounds) -> Extract | None:

@@ -27,7 +27,7 @@ _DATELINE = re.compile(
 )
 _FURNITURE = re.compile(
     r"""©|cookie|newsletter|all\ rights\ reserved|sign\ up|subscribe|click\ here
-      |follow\ us|read\ (?:more|also)
+      |follow\ us|read\ (?:more|also)|continue\ reading
       | (?:photo|foto|image|bild|фото|video|видео)\s?[:/]|advertisement
       | abonnieren|lesen\ sie\ (?:auch|mehr)|mehr\ zum\ thema|anzeige$
       | abonnez-vous|lire\ aussi|à\ lire|suscríb|lea\ también|leia\ (?:mais|também)|leggi\ anche|iscriviti
@@ -36,6 +36,7 @@ _FURNITURE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_STOPS = tuple(".!?…؟۔।。！？")
 _MIN_WORDS = 5
 _MAX_CHARACTERS = 420
 
@@ -50,7 +51,7 @@ def sentences(text: str) -> list[str]:
 
 
 def lines(text: str) -> list[str]:
-    """Return the sentences of ``text`` and whatever else its paragraphs hold, in order, without the dateline."""
+    """Return the sentences of ``text`` and all else its paragraphs hold, in order, without the dateline."""
     return [part for paragraph in clean_paragraphs(undated(text)) for part in split(paragraph)]
 
 
@@ -78,16 +79,5 @@ def _is_abbreviated(sentence: str) -> bool:
 
 def _tells_something(sentence: str) -> bool:
     wordy = len(sentence.split()) >= _MIN_WORDS or len(_WIDE.findall(sentence)) >= 2 * _MIN_WORDS
-    complete = sentence.rstrip("\"'»”’“)]」』）")[-1:] in {
-        ".",
-        "!",
-        "?",
-        "…",
-        "؟",
-        "۔",
-        "।",
-        "。",
-        "！",
-        "？",
-    }
+    complete = sentence.rstrip("\"'»”’“)]」』）").endswith(_STOPS)
     return wordy and complete and len(sentence) <= _MAX_CHARACTERS and not _FURNITURE.search(sentence)

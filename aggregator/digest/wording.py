@@ -60,12 +60,12 @@ def language_names(codes: Sequence[str]) -> str:
 
 
 def moment(at: datetime, query: DigestQuery) -> str:
-    """Return a time of day in the reader's time zone, with the day where it is not the window's last one."""
-    local = at.astimezone(zone(query.timezone))
-    clock = f"{local:%H:%M}"
-    return (
-        clock if local.date() == last_day(query) else f"{format_date(local.date(), 'd MMM', 'en')}, {clock}"
-    )
+    """Return a time of day in the reader's time zone, with the date where it is not the window's last day."""
+    local, last = at.astimezone(zone(query.timezone)), last_day(query)
+    if local.date() == last:
+        return f"{local:%H:%M}"
+    pattern = "d MMM" if local.year == last.year else "d MMM y"
+    return f"{format_date(local.date(), pattern, 'en')}, {local:%H:%M}"
 
 
 def last_day(query: DigestQuery) -> date:
@@ -78,12 +78,8 @@ def span(query: DigestQuery) -> str:
     day = whole_day(query.window, query.timezone)
     if day is not None:
         return format_date(day, "EEEE, d MMMM y", "en")
-    return f"{_day_and_time(query.window.since, query)} – {_day_and_time(query.window.until, query)}"
-
-
-def _day_and_time(at: datetime, query: DigestQuery) -> str:
-    local = at.astimezone(zone(query.timezone))
-    return f"{format_date(local.date(), 'd MMM y', 'en')}, {local:%H:%M}"
+    ends = (at.astimezone(zone(query.timezone)) for at in (query.window.since, query.window.until))
+    return " – ".join(f"{format_date(end.date(), 'd MMM y', 'en')}, {end:%H:%M}" for end in ends)
 
 
 def duration(length: timedelta) -> str:

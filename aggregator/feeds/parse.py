@@ -45,16 +45,15 @@ def parse_feed(
         if body.lstrip(_BLANK)[:1] == b"{":
             return jsonfeed.parse_json_feed(body, url=url, max_entries=max_entries)
         return _parse_xml(body, url, headers, max_entries)
-    except (
-        Exception
-    ) as error:  # the parser's own faults are data here: this feed fails, the others go on (S16)
+    except Exception as error:  # the parser's own faults are data here: the other feeds go on (S16)
         return ParseFailure(ParseProblem.CRASHED, f"The feed cannot be parsed ({type(error).__name__}).")
 
 
 def _parse_xml(
     body: bytes, url: str, headers: Mapping[str, str], max_entries: int
 ) -> ParsedFeed | ParseFailure:
-    document = _document(body, headers)
+    kept, left_out = _shortened(body, max_entries)
+    document = _document(kept, headers)
     version = document.get("version")
     if not version:
         return _what_came_instead(body)
@@ -67,8 +66,18 @@ def _parse_xml(
         language=_language(feed),
         entries=tuple(_entry(entry, url) for entry in islice(entries, max_entries)),
         hints=hints.of_document(feed, body, url),
-        truncated=max(0, len(entries) - max_entries),
+        truncated=left_out + max(0, len(entries) - max_entries),
     )
+
+
+def _shortened(body: bytes, most: int) -> tuple[bytes, int]:
+    """Cut the entries beyond the limit out first: 100,000 take feedparser 23 s, the rest 0.2 s (S23)."""
+    for end in (b"</item>", b"</entry>"):
+        surplus = body.count(end) - most
+        if surplus > 0:
+            *_, last_kept = islice(re.finditer(end, body), most)
+            return body[: last_kept.end()] + body[body.rfind(end) + len(end) :], surplus
+    return body, 0
 
 
 def _document(body: bytes, headers: Mapping[str, str]) -> Any:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
-from aggregator.model import Grouping, Member
+from aggregator.model import Grouping
 from aggregator.pipeline.services import Services
-from aggregator.reports.cluster import VERSION, ClusterSettings, group
-from aggregator.reports.ids import IdPlan, reconcile
+from aggregator.reports.analyse import VERSION
+from aggregator.reports.cluster import ClusterSettings, group
+from aggregator.reports.ids import reconcile
+from aggregator.reports.outlets import OutletList
 from aggregator.reports.summary import summarise
 from aggregator.store.clusters import (
     NewArticle,
     articles_to_cluster,
     assign,
+    cluster_contents,
     constraints_among,
+    current_clusters,
+    members_around,
     new_cluster_ids,
     redirect_clusters,
     save_cluster,
     save_links,
-    window_members,
 )
-from aggregator.store.reading import cluster_contents
 
 BATCH = 1000
 
@@ -35,9 +37,47 @@ async def cluster_articles(services: Services) -> int:
     Batches go by time of publication, so that an archive of years is never in memory at once.
     """
     done = 0
-    settings = ClusterSettings(window=services.config.cluster.window)
+    cluster = services.config.cluster
+    settings = ClusterSettings(window=cluster.window, encoder=cluster.encoder)
     while waiting := await services.writer.write(articles_to_cluster, BATCH):
         services.progress.begin("cluster", len(waiting))
-        done += await _cluster_batch(services, waiting, settings)
+        await _cluster_batch(services, waiting, settings)
         services.progress.advance("cluster", len(waiting))
+        done += len(waiting)
     return done
+
+
+async def _cluster_batch(
+    services: Services, waiting: Sequence[NewArticle], settings: ClusterSettings
+) -> None:
+    """Group in a thread: numpy lets go of the interpreter, and the service stays responsive."""
+    new = frozenset(article.article_id for article in waiting)
+    since = min(article.at for article in waiting) - settings.window
+    until = max(article.at for article in waiting) + settings.window
+    members = await services.writer.write(members_around, since, until)
+    constraints = await services.writer.write(constraints_among, [m.article_id for m in members])
+    grouping = await asyncio.to_thread(group, members, new, constraints, settings)
+    await services.writer.write(record_grouping, grouping, services.outlets, services.clock())
+
+
+def record_grouping(db: sqlite3.Connection, grouping: Grouping, outlets: OutletList, now: datetime) -> None:
+    """Write down, in one transaction, who is together now: readers never see half of it."""
+    current = current_clusters(db, [article for group_ in grouping.groups for article in group_])
+    plan = reconcile(grouping.groups, current)
+    fresh = iter(new_cluster_ids(db, sum(kept is None for kept in plan.ids), now))
+    ids = [next(fresh) if kept is None else kept for kept in plan.ids]
+    cluster_of = {
+        article: cluster
+        for cluster, articles in zip(ids, grouping.groups, strict=True)
+        for article in articles
+    }
+    assign(db, cluster_of, grouping.copy_of)
+    redirect_clusters(db, plan.redirects, now)
+    save_links(db, grouping.links, cluster_of, version=VERSION, at=now)
+    _summarise(db, ids, outlets, now)
+
+
+def _summarise(db: sqlite3.Connection, ids: Sequence[int], outlets: OutletList, now: datetime) -> None:
+    agencies = frozenset(outlet.domain for outlet in outlets if outlet.kind == "agency")
+    for cluster, articles in cluster_contents(db, ids, outlets.family_of).items():
+        save_cluster(db, cluster, summarise(articles, agencies), now)

@@ -9,10 +9,10 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 import structlog
-from aggregator.pipeline.cluster import cluster_articles
 
 from aggregator.config import Config
 from aggregator.pipeline.analyse import analyse_articles
+from aggregator.pipeline.cluster import cluster_articles
 from aggregator.pipeline.fetch import fetch_articles
 from aggregator.pipeline.poll import poll_feeds
 from aggregator.pipeline.services import Clock, Progress, Services, open_services
@@ -21,6 +21,7 @@ from aggregator.store.analysis import forget_analyses
 from aggregator.store.articles import resume_fetches
 from aggregator.store.clusters import recluster_everything
 from aggregator.store.feeds import FeedRow, due_feeds, paused_hosts, subscribed_feeds
+from aggregator.store.outlets import name_outlets
 from aggregator.store.status import begin_cycle, end_cycle
 from aggregator.store.writer import Writer
 
@@ -93,6 +94,7 @@ async def run_cycle(services: Services, scope: Scope) -> CycleCount:
         articles=articles,
         clustered=await cluster_articles(services),
     )
+    await write(name_outlets, services.outlets.get)
     await write(end_cycle, cycle, services.clock(), count.as_dict())
     log.info("cycle", **count.as_dict())
     return count

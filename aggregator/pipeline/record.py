@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+import structlog
+
 from aggregator.articles import canonical_url
 from aggregator.feeds import (
     EntryPlan,
@@ -35,6 +37,8 @@ from aggregator.reports.outlets import OutletList
 from aggregator.store.articles import FoundArticle, fetch_again, find_or_add
 from aggregator.store.entries import apply_plan, known_entries, point_to_article
 from aggregator.store.feeds import FeedRow, PollRow, describe_feed, log_poll, pause_host, save_feed
+
+log = structlog.get_logger()
 
 _GOOD = (PollOutcome.OK, PollOutcome.NOT_MODIFIED, PollOutcome.SAME_BODY)
 
@@ -125,7 +129,9 @@ def _store_entries(
     db: sqlite3.Connection, feed: FeedRow, document: ParsedFeed, now: datetime, outlets: OutletList
 ) -> EntryPlan:
     known = known_entries(db, feed.id, lookup_keys(document.entries))
-    plan = match_entries(document.entries, known)
+    plan = match_entries(document.entries, known, first_poll=feed.state.last_success_at is None)
+    if plan.flood or plan.guids_unstable:
+        log.warning("entries renamed", feed=feed.url, flood=plan.flood, guids_unstable=plan.guids_unstable)
     ids = apply_plan(db, feed.id, plan, now)
     language = feed.language or document.language
     for entry_id, new in zip(ids, plan.new, strict=False):
@@ -147,7 +153,7 @@ def _found(entry: ParsedEntry, language: str | None, outlets: OutletList) -> Fou
         summary=entry.summary,
         content=entry.content,
         author=entry.author,
-        published_at=entry.published_at,
+        published_at=entry.published_at or entry.updated_at,
         language=entry.language or language,
     )
     return FoundArticle(url, entry.url, outlet, text)
@@ -170,12 +176,12 @@ def _pause_host(db: sqlite3.Connection, answer: Fetched | FetchFailure, now: dat
 
 def _poll_row(visit: Visit, result: PollResult, count: PollCount, now: datetime) -> PollRow:
     answer = visit.answer
-    fetched = isinstance(answer, Fetched)
+    status, size = (answer.status, len(answer.body)) if isinstance(answer, Fetched) else (None, 0)
     return PollRow(
         at=now,
         outcome=result.outcome,
-        status=answer.status if fetched else None,
-        bytes=len(answer.body) if fetched else 0,
+        status=status,
+        bytes=size,
         duration=answer.seconds,
         new_entries=count.new_entries,
         changed_entries=count.changed_entries,

@@ -15,7 +15,6 @@ from aggregator.config import Config, Feed
 from aggregator.model import Outlet
 from aggregator.reports.outlets import OutletList
 from aggregator.store.feeds import Subscription, sync_feeds
-from aggregator.store.outlets import save_outlets
 from aggregator.store.writer import Writer
 from aggregator.web import ClientSettings, WebClient
 
@@ -94,8 +93,7 @@ async def open_services(
 
 
 def follow_config(db: sqlite3.Connection, config: Config, now: datetime) -> None:
-    """Make the database's feeds and outlets follow feeds.yaml."""
-    save_outlets(db, extra_outlets(config))
+    """Make the database's feeds follow feeds.yaml."""
     subscriptions = [
         Subscription(
             url=feed.url,

@@ -38,7 +38,8 @@ _HEADER = np.dtype(
         ("headline_words", "<u2"),
         ("text_words", "<u2"),
         ("shingles", "<u2"),  # how many the text has, of which up to 256 are kept
-        ("flags", "<u2"),
+        ("flags", "<u1"),
+        ("weekdays", "<u1"),  # bit d: weekday d (0 = Monday) is named in headline or lead
     ]
 )
 ROUNDUP = 1  # many reports in one text
@@ -87,6 +88,7 @@ def _pack(text: Text, title: str, vectors: NDArray[np.float16], made_by: int) ->
     header["headline_words"], header["text_words"] = min(len(title.split()), 65_535), min(len(words), 65_535)
     header["shingles"] = min(len(shingles), 65_535)
     header["flags"] = ROUNDUP if is_roundup(text.title) else 0
+    header["weekdays"] = sum(1 << day for day in {d for piece, place in pieces[:2] for d in names.weekdays(piece, text.lang)})
     return b"".join([header.tobytes(), vectors.tobytes(), *(array.tobytes() for array in arrays)])
 
 
@@ -188,6 +190,7 @@ class Decoded:
     text_words: NDArray[np.int64]
     shingle_total: NDArray[np.int64]
     flags: NDArray[np.int64]
+    weekdays: NDArray[np.int64]
 
 
 def decode(features: Sequence[bytes]) -> Decoded:
@@ -207,7 +210,7 @@ def decode(features: Sequence[bytes]) -> Decoded:
     rest = np.frombuffer(b"".join(blob[fixed:] for blob in features), "<u4")
     lists = _split_kinds(rest, header["counts"].astype(np.int64))
     return Decoded(
-        vectors, *lists, *(header[field].astype(np.int64) for field in ("headline_words", "text_words", "shingles", "flags"))
+        vectors, *lists, *(header[field].astype(np.int64) for field in ("headline_words", "text_words", "shingles", "flags", "weekdays"))
     )
 
 

@@ -170,3 +170,32 @@ def _stopwords(lang: str | None) -> frozenset[str]:
     path = files("justext") / "stoplists" / f"{_STOPLISTS[lang]}.txt"
     lines = path.read_text(encoding="utf-8").split("\n")[:_STOP_RANK]
     return frozenset(line.strip(".,\"'()").lower() for line in lines)
+
+
+_WEEKDAYS = {
+    "en": "monday tuesday wednesday thursday friday saturday sunday",
+    "de": "montag dienstag mittwoch donnerstag freitag samstag|sonnabend sonntag",
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "es": "lunes martes miércoles jueves viernes sábado domingo",
+    "it": "lunedì martedì mercoledì giovedì venerdì sabato domenica",
+    "pt": "segunda terça quarta quinta sexta sábado domingo",
+    "nl": "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
+    "pl": "poniedział wtor środ|środ czwart piąt sobot niedziel",
+    "ru": "понедельник вторник сред(?:а|у|ы)$ четверг пятниц суббот воскресень",
+    "uk": "понеділ вівтор серед(?:а|у|и)$ четвер п.?ятниц субот неділ",
+    "tr": "pazartesi salı çarşamba perşembe cuma$ cumartesi pazar$",
+    "sv": "måndag tisdag onsdag torsdag fredag lördag söndag",
+    "sl": "ponedelj torek|tork sred(?:a|o)$ četrt petek|petk sobot nedelj",
+}
+
+
+def weekdays(text: str, lang: str | None) -> Iterator[int]:
+    """Yield the weekdays (0 = Monday) that a text names."""
+    patterns = _weekday_patterns(lang)
+    for match in _WORD.finditer(text.lower()):
+        yield from (day for day, pattern in enumerate(patterns) if pattern.match(match[0]))
+
+
+@cache
+def _weekday_patterns(lang: str | None) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(stem) for stem in _WEEKDAYS.get(lang or "", "").split())

@@ -23,8 +23,8 @@ WORD = re.compile(r"[^\W_]+")
 _GAP = re.compile(r"[ \u00a0.'’/&+:\-–]{0,2}")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _CYRILLIC_VOWELS = "аеиоуыэюяьъі"
-_APOSTROPHE_S = ("s",)
-_SUFFIXES = {  # what a language may hang directly onto a Latin name; longest first
+_SUFFIXES: dict[str, tuple[str, ...]] = {  # what a language may hang directly onto a Latin name; longest first
+    **dict.fromkeys(("de", "nl", "sv", "da", "no", "nb"), ("s",)),
     "pl": ("owskiego", "owie", "owi", "iem", "ami", "em", "ie", "ów", "om", "u", "a", "y", "i", "s"),
     "fi": ("issa", "ille", "ilta", "ista", "ssa", "lle", "lta", "sta", "in", "en", "n", "s"),
 }
@@ -165,7 +165,7 @@ def _possible_keys(folded: str, lang: str) -> Iterator[str]:
     if _CYRILLIC.search(folded):
         yield from (folded[:-cut] for cut in (1, 2, 3) if len(folded) - cut >= 3)
         return
-    for suffix in _SUFFIXES.get(lang, _APOSTROPHE_S):
+    for suffix in _SUFFIXES.get(lang, ()):
         if folded.endswith(suffix) and len(folded) - len(suffix) >= 3:
             yield folded[: -len(suffix)]
 

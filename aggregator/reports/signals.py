@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.model import Member
-from aggregator.reports.features import Decoded, Tokens, decode
+from aggregator.reports.features import TITLE, Decoded, Tokens, decode
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -29,6 +29,7 @@ class Weighted:
     lookup: NDArray[np.uint64]  # owner << 32 | key, sorted
     weights: Floats
     rarity: Floats  # idf, 0..1
+    in_headline: Floats  # rarity of those in the headline, else 0
     starts: Ints
 
 
@@ -112,7 +113,7 @@ def _weigh(tokens: Tokens, hours: Floats, span_hours: float) -> Weighted:
     norms = np.sqrt(np.bincount(owners, weights**2, len(hours)))
     weights = weights / np.maximum(norms, 1e-9)[owners]
     lookup = owners.astype(np.uint64) << np.uint64(32) | keys.astype(np.uint64)
-    return Weighted(lookup, weights, rarity, tokens.starts)
+    return Weighted(lookup, weights, rarity, rarity * (places == TITLE), tokens.starts)
 
 
 def _local_frequency(keys: NDArray[np.uint32], key_days: Ints, days: Ints, span: int) -> tuple[Floats, Floats]:
@@ -128,6 +129,13 @@ def _local_frequency(keys: NDArray[np.uint32], key_days: Ints, days: Ints, span:
 
 
 SIGNALS = (
+    "n_less",
+    "n_more",
+    "w_less",
+    "w_more",
+    "unlike",
+    "weekdays",
+    "n_loc",
     "a_headlines",
     "a_leads",
     "a_bodies",
@@ -154,10 +162,15 @@ def compare(window: Window, left: Ints, right: Ints) -> Floats:
     crossed = np.maximum(
         np.einsum("ij,ij->i", vectors[0][left], vectors[2][right]), np.einsum("ij,ij->i", vectors[2][left], vectors[0][right])
     )
-    names, rare_name = _overlap(window.names, left, right)
-    words, _ = _overlap(window.words, left, right)
-    numbers, _ = _overlap(window.numbers, left, right)
-    columns = [a_headlines, a_leads, a_bodies, headlines, leads, bodies, crossed, names, rare_name, words, numbers,
+    names, rare_name, n_less, n_more = _overlap(window.names, left, right)
+    words, _, w_less, w_more = _overlap(window.words, left, right)
+    numbers, _, _, _ = _overlap(window.numbers, left, right)
+    nc = np.minimum(window.features.numbers.counts[left], window.features.numbers.counts[right])
+    unlike = np.minimum(nc, 6) / 6 * (numbers < 0.02)
+    a, b = window.features.weekdays[left], window.features.weekdays[right]
+    weekdays = np.where((a == 0) | (b == 0), 0.0, np.where(a & b, 1.0, -1.0))
+    n_loc = np.log10(_around(window.hours, 72.0)[left] + 1)
+    columns = [n_less, n_more, w_less, w_more, unlike, weekdays, n_loc, a_headlines, a_leads, a_bodies, headlines, leads, bodies, crossed, names, rare_name, words, numbers,
                containment(window.features, left, right), _shared_links(window.features.links, left, right), _cited(window, left, right)]
     return np.stack(columns, axis=1).astype(np.float64)
 
@@ -185,14 +198,26 @@ def _meet(lookup: NDArray[np.uint64], starts: Ints, left: Ints, right: Ints) -> 
     return pair[hit], here[hit], there[hit]
 
 
-def _overlap(tokens: Weighted, left: Ints, right: Ints) -> tuple[Floats, Floats]:
-    cosine, rarest = np.zeros(len(left)), np.zeros(len(left))
+def _overlap(tokens: Weighted, left: Ints, right: Ints) -> tuple[Floats, Floats, Floats, Floats]:
+    cosine, rarest, less, more = (np.zeros(len(left)) for _ in range(4))
+    owners = np.repeat(np.arange(len(tokens.starts) - 1), np.diff(tokens.starts))
+    total = np.bincount(owners, tokens.in_headline, len(tokens.starts) - 1)
     for start in range(0, len(left), _CHUNK):
         part = slice(start, start + _CHUNK)
-        pair, here, there = _meet(tokens.lookup, tokens.starts, left[part], right[part])
-        cosine[part] = np.bincount(pair, tokens.weights[here] * tokens.weights[there], len(left[part]))
+        a, b = left[part], right[part]
+        pair, here, there = _meet(tokens.lookup, tokens.starts, a, b)
+        cosine[part] = np.bincount(pair, tokens.weights[here] * tokens.weights[there], len(a))
         np.maximum.at(rarest[part], pair, np.minimum(tokens.rarity[here], tokens.rarity[there]))
-    return cosine, rarest
+        ca = np.bincount(pair, tokens.in_headline[here], len(a)); cb = np.bincount(pair, tokens.in_headline[there], len(a))
+        ca = np.where(total[a] > 0, ca / np.maximum(total[a], 1e-9), np.nan); cb = np.where(total[b] > 0, cb / np.maximum(total[b], 1e-9), np.nan)
+        ca, cb = np.where(np.isnan(ca), cb, ca), np.where(np.isnan(cb), ca, cb)
+        less[part], more[part] = np.nan_to_num(np.minimum(ca, cb), nan=0.3), np.nan_to_num(np.maximum(ca, cb), nan=0.3)
+    return cosine, rarest, less, more
+
+
+def _around(hours: Floats, span: float) -> Floats:
+    order = np.sort(hours)
+    return (np.searchsorted(order, hours + span, "right") - np.searchsorted(order, hours - span, "left")).astype(float)
 
 
 def _plain_lookup(tokens: Tokens) -> NDArray[np.uint64]:

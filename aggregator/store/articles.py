@@ -43,6 +43,12 @@ def article_at(db: sqlite3.Connection, url: str) -> int | None:
     return None if row is None else int(row["article_id"])
 
 
+def missing_articles(db: sqlite3.Connection, article_ids: Iterable[int]) -> list[int]:
+    """Return those of the ids that no article has."""
+    query = "SELECT 1 FROM articles WHERE id = ?"
+    return [i for i in article_ids if db.execute(query, (i,)).fetchone() is None]
+
+
 def find_or_add(db: sqlite3.Connection, found: FoundArticle, now: datetime) -> int:
     """Return the article behind an address; a new one is due to be fetched at once."""
     known = article_at(db, found.url)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from aggregator.model import ClusterSummary, Constraint, Link, Member
+from aggregator.reports.origin import OriginArticle
+from aggregator.reports.summary import ClusterArticle
 from aggregator.store.outlets import ensure_outlet
 from aggregator.store.times import from_text, to_text
 
@@ -21,6 +24,24 @@ class NewArticle:
     at: datetime
 
 
+_AROUND = "coalesce(published_at, first_seen_at) BETWEEN :since AND :until"
+_CHOSEN = (
+    f"SELECT id FROM articles WHERE {_AROUND} UNION SELECT id FROM articles"
+    f" WHERE cluster_id IN (SELECT cluster_id FROM articles WHERE {_AROUND})"
+)
+_MEMBERS = (
+    "SELECT articles.id, outlet, lang, cluster_id, word_count, features.data,"
+    " coalesce(published_at, first_seen_at) AS at"
+    " FROM articles JOIN features ON features.article_id = articles.id"
+    f" WHERE articles.id IN ({_CHOSEN}) ORDER BY articles.id"
+)
+_CITED = (
+    "SELECT article_id, json_group_array(outlet) AS outlets FROM"
+    " (SELECT DISTINCT article_id, outlet FROM citations"
+    f" WHERE outlet IS NOT NULL AND article_id IN ({_CHOSEN}) ORDER BY article_id, outlet) GROUP BY article_id"
+)
+
+
 def articles_to_cluster(db: sqlite3.Connection, limit: int) -> list[NewArticle]:
     """Return articles that wait to be clustered, oldest publication first."""
     rows = db.execute(
@@ -31,16 +52,11 @@ def articles_to_cluster(db: sqlite3.Connection, limit: int) -> list[NewArticle]:
     return [NewArticle(row["id"], from_text(row["at"])) for row in rows]
 
 
-def window_members(db: sqlite3.Connection, since: datetime, until: datetime) -> list[Member]:
-    """Return every analysed article published in a span of time, both ends included."""
-    rows = db.execute(
-        "SELECT articles.id, outlet, lang, cluster_id, word_count, features.data,"
-        " coalesce(published_at, first_seen_at) AS at"
-        " FROM articles JOIN features ON features.article_id = articles.id"
-        " WHERE coalesce(published_at, first_seen_at) BETWEEN ? AND ? ORDER BY articles.id",
-        (to_text(since), to_text(until)),
-    ).fetchall()
-    cited = _cited(db, since, until)
+def members_around(db: sqlite3.Connection, since: datetime, until: datetime) -> list[Member]:
+    """Return every analysed article published in a span of time, and the rest of the clusters these are in."""
+    span = {"since": to_text(since), "until": to_text(until)}
+    rows = db.execute(_MEMBERS, span).fetchall()
+    cited = {row["article_id"]: tuple(json.loads(row["outlets"])) for row in db.execute(_CITED, span)}
     return [
         Member(
             article_id=row["id"],
@@ -54,6 +70,41 @@ def window_members(db: sqlite3.Connection, since: datetime, until: datetime) -> 
         )
         for row in rows
     ]
+
+
+def current_clusters(db: sqlite3.Connection, article_ids: Iterable[int]) -> dict[int, int]:
+    """Return the cluster of each of these articles that is in one."""
+    rows = db.execute(
+        "SELECT id, cluster_id FROM articles WHERE cluster_id IS NOT NULL"
+        " AND id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(article_ids)),),
+    )
+    return {row["id"]: row["cluster_id"] for row in rows}
+
+
+def cluster_contents(
+    db: sqlite3.Connection, cluster_ids: Iterable[int], family_of: Callable[[str], str]
+) -> dict[int, list[ClusterArticle]]:
+    """Return the articles of clusters, as far as the clusters' rows depend on them."""
+    rows = db.execute(
+        "SELECT id, cluster_id, outlet, title, lang, copy_of, coalesce(published_at, first_seen_at) AS at,"
+        " (SELECT json_group_object(outlet, confidence) FROM citations"
+        " WHERE article_id = articles.id AND outlet IS NOT NULL) AS cited"
+        " FROM articles WHERE cluster_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (json.dumps(list(cluster_ids)),),
+    )
+    contents: dict[int, list[ClusterArticle]] = defaultdict(list)
+    for row in rows:
+        account = OriginArticle(
+            article_id=row["id"],
+            outlet=row["outlet"],
+            family=family_of(row["outlet"]),
+            published_at=from_text(row["at"]),
+            copy_of=row["copy_of"],
+            cited=json.loads(row["cited"]),
+        )
+        contents[row["cluster_id"]].append(ClusterArticle(account, row["title"], row["lang"]))
+    return contents
 
 
 def constraints_among(db: sqlite3.Connection, article_ids: Iterable[int]) -> list[Constraint]:
@@ -173,15 +224,3 @@ def resolve_cluster(db: sqlite3.Connection, cluster_id: int) -> int | None:
         {"id": cluster_id},
     ).fetchone()
     return None if row["id"] is None else int(row["id"])
-
-
-def _cited(db: sqlite3.Connection, since: datetime, until: datetime) -> dict[int, tuple[str, ...]]:
-    rows = db.execute(
-        "SELECT article_id, json_group_array(outlet) AS outlets FROM"
-        " (SELECT DISTINCT citations.article_id, citations.outlet FROM citations"
-        " JOIN articles ON articles.id = citations.article_id"
-        " WHERE citations.outlet IS NOT NULL AND coalesce(published_at, first_seen_at) BETWEEN ? AND ?"
-        " ORDER BY citations.article_id, citations.outlet) GROUP BY article_id",
-        (to_text(since), to_text(until)),
-    )
-    return {row["article_id"]: tuple(json.loads(row["outlets"])) for row in rows}

@@ -49,7 +49,7 @@ def _insert(db: sqlite3.Connection, feed_id: int, new: NewEntry, now: datetime) 
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             feed_id, new.guid, new.alias, new.place, new.digest, entry.url, entry.title, entry.summary,
-            entry.content, entry.author, to_text(_not_after(entry.published_at, now)),
+            entry.content, entry.author, to_text(_not_after(entry.published_at or entry.updated_at, now)),
             to_text(_not_after(entry.updated_at, now)), entry.published_raw, to_text(now), entry.source_url,
         ),
     ).fetchone()  # fmt: skip
@@ -59,11 +59,13 @@ def _insert(db: sqlite3.Connection, feed_id: int, new: NewEntry, now: datetime) 
 def _update(db: sqlite3.Connection, update: EntryUpdate) -> None:
     entry: ParsedEntry = update.entry
     db.execute(
-        "UPDATE entries SET url = ?, title = ?, summary = ?, author = ?, published_raw = ?, place = ?,"
+        "UPDATE entries SET url = ?, title = ?, summary = ?, content = ?, author = ?, published_raw = ?,"
+        " place = ?,"
         " digest = ?, earlier = ?, revisions = ?, updated_at = ?,"
         " published_at = min(coalesce(?, published_at), first_seen_at) WHERE id = ?",
         (
-            entry.url, entry.title, entry.summary, entry.author, entry.published_raw, update.place,
+            entry.url, entry.title, entry.summary, entry.content, entry.author, entry.published_raw,
+            update.place,
             update.digest, json.dumps(update.earlier), update.revisions, to_text(entry.updated_at),
             to_text(entry.published_at), update.id,
         ),

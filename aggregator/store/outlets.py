@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aggregator.model import Outlet
 
@@ -16,6 +16,12 @@ def save_outlets(db: sqlite3.Connection, outlets: Iterable[Outlet]) -> None:
         " WHERE (name, family, kind) IS NOT (excluded.name, excluded.family, excluded.kind)",
         [(outlet.domain, outlet.name, outlet.family, outlet.kind) for outlet in outlets],
     )
+
+
+def name_outlets(db: sqlite3.Connection, known: Callable[[str], Outlet | None]) -> None:
+    """Bring every row up to what the outlet list knows of it by now."""
+    domains = [row["domain"] for row in db.execute("SELECT domain FROM outlets")]
+    save_outlets(db, [outlet for domain in domains if (outlet := known(domain))])
 
 
 def ensure_outlet(db: sqlite3.Connection, domain: str) -> None:

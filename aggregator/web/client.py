@@ -20,10 +20,10 @@ import httpcore
 import httpx
 
 from aggregator.model import Fetched, FetchFailure, FetchProblem, Hop, Validators
+from aggregator.web.answering import Answer, read_answer
 from aggregator.web.asking import Ask, UnsendableHeaderError, build_headers, encode_headers, sendable
 from aggregator.web.connect import GuardedBackend, Resolver, SystemResolver
-from aggregator.web.decode import BodyTooLargeError, decode
-from aggregator.web.failures import BadAnswerError, TooManyRedirectsError, explain
+from aggregator.web.failures import TooManyRedirectsError, explain
 from aggregator.web.guard import AddressGuard
 from aggregator.web.hosts import Hosts, retry_after
 from aggregator.web.robots import MAX_BYTES, MAX_REDIRECTS, RobotsCache
@@ -36,16 +36,6 @@ _KEEPALIVE_SECONDS = 5.0
 _DEFAULT_PAUSE = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: tuple[tuple[str, bytes], ...]
-    body: bytes
-
-    def header(self, name: str) -> bytes | None:
-        return _first(self.headers, name)
-
-
 @dataclass(slots=True)
 class _Journey:
     """A request on its way through redirects."""
@@ -55,7 +45,7 @@ class _Journey:
     hops: list[Hop] = field(default_factory=list)
     seconds: float = 0.0
 
-    def redirect(self, answer: _Answer) -> None:
+    def redirect(self, answer: Answer) -> None:
         location = answer.header("location") or b""
         self.hops.append(Hop(self.target.url, answer.status, masked(as_text(location))))
         self.target = follow(self.target, location)
@@ -64,7 +54,7 @@ class _Journey:
         if len(self.hops) > self.ask.max_redirects:
             raise TooManyRedirectsError(f"There are more than {self.ask.max_redirects} redirects.")
 
-    def arrived(self, answer: _Answer) -> Fetched:
+    def arrived(self, answer: Answer) -> Fetched:
         return Fetched(
             self.target.url, answer.status, answer.headers, answer.body, tuple(self.hops), self.seconds
         )
@@ -200,7 +190,7 @@ class WebClient:
         vet = self._guard.vet_proxied if self._routes.proxy_for(target) else self._guard.vet_literal
         vet(target.host, target.port)
 
-    async def _in_turn(self, journey: _Journey) -> _Answer:
+    async def _in_turn(self, journey: _Journey) -> Answer:
         host = journey.target.host
         async with self.hosts.turn(host, spaced=not journey.hops):
             started = self._clock()
@@ -212,7 +202,7 @@ class WebClient:
         self._heed_pause(host, answer)
         return answer
 
-    def _heed_pause(self, host: str, answer: _Answer) -> None:
+    def _heed_pause(self, host: str, answer: Answer) -> None:
         if answer.status not in (429, 503):
             return
         seconds = retry_after(answer.header("retry-after") or b"", self._now())
@@ -220,7 +210,7 @@ class WebClient:
             seconds = _DEFAULT_PAUSE
         self.hosts.pause(host, seconds or 0.0)
 
-    async def _exchange(self, ask: Ask, target: Target) -> _Answer:
+    async def _exchange(self, ask: Ask, target: Target) -> Answer:
         proxy = self._routes.proxy_for(target)
         seconds = self._settings.timeout
         request = httpcore.Request(
@@ -236,14 +226,9 @@ class WebClient:
         )
         response = await self._pools[proxy].handle_async_request(request)
         try:
-            headers = tuple((name.decode("latin-1").lower(), value) for name, value in response.headers)
-            _refuse_odd(response.status, headers)
-            body = await _read(response, headers, ask)
-            if response.status in (204, 304) and _announces_body(headers):
-                await response.extensions["network_stream"].aclose()
+            return await read_answer(response, ask.max_bytes, truncate=ask.truncate)
         finally:
             await response.aclose()
-        return _Answer(response.status, headers, body)
 
     async def _get_robots(self, url: str) -> Fetched | FetchFailure:
         return await self.get(
@@ -268,40 +253,3 @@ class WebClient:
             keepalive_expiry=_KEEPALIVE_SECONDS,
             network_backend=network_backend,
         )
-
-
-def _first(headers: tuple[tuple[str, bytes], ...], name: str) -> bytes | None:
-    return next((value for key, value in headers if key == name), None)
-
-
-def _refuse_odd(status: int, headers: tuple[tuple[str, bytes], ...]) -> None:
-    """Refuse what is no complete answer to a plain GET (S52)."""
-    if status in (101, 206):
-        raise BadAnswerError(f"The server answered {status}, which nobody asked for.")
-    if (_first(headers, "content-type") or b"").lower().startswith(b"multipart/x-mixed-replace"):
-        raise BadAnswerError("The server answered with a stream that has no end.")
-
-
-def _announces_body(headers: tuple[tuple[str, bytes], ...]) -> bool:
-    """Whether bytes may follow an answer that has no body: they would pass for the next answer (A18)."""
-    length = _first(headers, "content-length")
-    return length not in (None, b"0") or _first(headers, "transfer-encoding") is not None
-
-
-async def _read(response: httpcore.Response, headers: tuple[tuple[str, bytes], ...], ask: Ask) -> bytes:
-    """Read and decode a body within the limit.
-
-    Raises:
-        BodyTooLargeError, UndecodableBodyError
-    """
-    codings = _first(headers, "content-encoding") or b""
-    declared = _first(headers, "content-length") or b"0"
-    if not ask.truncate and int(declared) > ask.max_bytes:
-        raise BodyTooLargeError
-    parts, size = [], 0
-    async for part in response.aiter_stream():
-        parts.append(part)
-        size += len(part)
-        if size > ask.max_bytes:
-            break
-    return decode(b"".join(parts), codings, ask.max_bytes, truncate=ask.truncate)

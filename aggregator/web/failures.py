@@ -13,6 +13,7 @@ import httpcore
 import structlog
 
 from aggregator.model import FetchProblem
+from aggregator.web.answering import BadAnswerError
 from aggregator.web.asking import UnsendableHeaderError
 from aggregator.web.connect import NameNotResolvedError
 from aggregator.web.decode import BodyTooLargeError, UndecodableBodyError
@@ -27,9 +28,7 @@ class TooManyRedirectsError(Exception):
     """Redirects in a circle, or more than are followed. The message is one plain sentence."""
 
 
-class BadAnswerError(Exception):
-    """An answer that no honest server gives to a plain GET. The message is one plain sentence."""
-
+_TLS_AT_WORK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # no failures: how the ssl module asks for more
 
 # The first row that fits counts, so derived classes come before their bases.
 _KINDS: tuple[tuple[type[Exception], FetchProblem, str], ...] = (
@@ -56,7 +55,7 @@ _KINDS: tuple[tuple[type[Exception], FetchProblem, str], ...] = (
 def explain(error: Exception, host: str) -> tuple[FetchProblem, str]:
     """Say what an error means for the request, which was to ``host``."""
     for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, _TLS_AT_WORK):
             return FetchProblem.TLS, f"No secure connection to {host}: {_tls_reason(cause)}."
     for kind, problem, sentence in _KINDS:
         if isinstance(error, kind):
@@ -76,7 +75,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _tls_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message.rstrip(".")
-    return (error.reason or "handshake failed").replace("_", " ").lower()
+    return (getattr(error, "reason", None) or "handshake failed").replace("_", " ").lower()
 
 
 def _reason(error: Exception) -> str:

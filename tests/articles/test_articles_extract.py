@@ -20,6 +20,11 @@ from aggregator.model import ArticleStatus, EntryText, Extraction
 
 URL = "https://www.hainfelder-bote.de/a/neue-bruecke-fuer-hainfeld-4710.html"
 ENTRY = EntryText(title="Hainfeld baut neue Brücke", summary="Der Stadtrat hat entschieden.")
+BROKEN_NODE = {
+    "@type": "NewsArticle",
+    "author": [[]],
+    "hasPart": [{"isAccessibleForFree": False, "cssSelector": [".a, #b", 3]}],
+}
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 Build = Callable[..., str]
@@ -68,7 +73,10 @@ def test_what_the_page_says_of_itself_is_read(news_page: Build) -> None:
             },
         ],
     }
-    head = f'<script type="application/ld+json">{json.dumps(node)}</script><link rel="canonical" href="/a/neue-bruecke-4710">'
+    head = (
+        f'<script type="application/ld+json">{json.dumps(node)}</script><link '
+        f'rel="canonical" href="/a/neue-bruecke-4710">'
+    )
     got = read(news_page(head=head))
     assert got.author == "Jan Ohm, Eva Roth"
     assert got.published_at == datetime(2024, 10, 25, 16, 30, tzinfo=UTC)
@@ -79,10 +87,9 @@ def test_the_entrys_date_comes_first_and_its_author_and_title_fill_gaps() -> Non
     when = datetime(2024, 10, 24, tzinfo=UTC)
     entry = EntryText(title="Ein Titel aus dem Feed", author="Feed Autor", published_at=when)
     head = '<meta property="article:published_time" content="2020-01-01T00:00:00Z">'
-    got = read(
-        f"<html><head>{head}</head><body><article><p>{'Viele Worte stehen hier. ' * 40}</p></article></body></html>",
-        entry=entry,
-    )
+    text = "Viele Worte stehen hier. " * 40
+    page = f"<html><head>{head}</head><body><article><p>{text}</p></article></body></html>"
+    got = read(page, entry=entry)
     assert (got.title, got.author, got.published_at) == ("Ein Titel aus dem Feed", "Feed Autor", when)
 
 
@@ -97,7 +104,8 @@ def test_the_entrys_date_comes_first_and_its_author_and_title_fill_gaps() -> Non
         ('<meta name="date" content="yesterday">', None),
         ('<meta name="date" content="0001-01-01T00:00:00+14:00">', None),
         (
-            '<script type="application/ld+json">{"@type":"NewsArticle","datePublished":"2024-10-25T08:00Z",}</script>',
+            "<script "
+            'type="application/ld+json">{"@type":"NewsArticle","datePublished":"2024-10-25T08:00Z",}</script>',
             None,
         ),
         (f'<script type="application/ld+json">{"[" * 60000}</script>', None),
@@ -126,7 +134,8 @@ def test_links_within_sentences_are_kept_and_navigation_is_not(
 ) -> None:
     first, *rest = paragraphs["de"]
     body = (
-        f'<p>{first} Das <a href="https://www.wsj.com/articles/x-1?mod=rss">schrieb</a> eine <a href="/b/2.html?utm_source=a">Zeitung</a>, '
+        f'<p>{first} Das <a href="https://www.wsj.com/articles/x-1?mod=rss">schrieb</a> '
+        f'eine <a href="/b/2.html?utm_source=a">Zeitung</a>, '
         '<a href="mailto:a@b.de">Mail</a>, <a href="https://[bad">kaputt</a>, <a name="x">Anker</a>.</p>'
         '<p><a href="/c/3.html">Lesen Sie auch: Hafen</a></p>' + "".join(f"<p>{p}</p>" for p in rest)
     )
@@ -153,7 +162,8 @@ def test_a_page_of_links_alone_keeps_them() -> None:
         for n in range(12)
     )
     got = read(
-        f"<html><head><title>Der Morgen</title></head><body><article><h1>Der Morgen</h1>{rows}</article></body></html>"
+        f"<html><head><title>Der Morgen</title></head><body><article><h1>Der "
+        f"Morgen</h1>{rows}</article></body></html>"
     )
     assert got.text.count("Meldung Nummer") >= 10
     assert got.links == ()
@@ -243,8 +253,8 @@ def test_s24_deep_nesting_is_survived() -> None:
 
 def test_s30_s35_texts_hold_no_control_characters_and_titles_no_markup(news_page: Build) -> None:
     body = (
-        "<p>Ein Satz mit Zeichen\x00\x0b\x9b drin und noch sehr viel mehr Worten dahinter, damit es reicht.</p>"
-        * 8
+        "<p>Ein Satz mit Zeichen\x00\x0b\x9b drin und noch sehr viel mehr Worten dahinter, "
+        "damit es reicht.</p>" * 8
     )
     got = read(
         news_page(title="Ein &lt;script&gt;alert(1)&lt;/script&gt; T\x00itel", body=body),
@@ -280,7 +290,7 @@ def test_extraction_never_raises(page: bytes, content_type: str | None) -> None:
                 "<base href='http://['>",
                 "<meta charset=hex>",
                 "<table><td>",
-                '<script type=\'application/ld+json\'>{"@type":"NewsArticle","author":[[]],"hasPart":[{"isAccessibleForFree":false,"cssSelector":[".a, #b",3]}]}</script>',
+                f"<script type='application/ld+json'>{json.dumps(BROKEN_NODE)}</script>",
                 "Worte und Worte. " * 20,
                 "<form action=consent><button>",
                 "\ud83d",
@@ -298,16 +308,27 @@ def test_extraction_never_raises_on_broken_markup(pieces: list[str]) -> None:
 def test_an_entry_alone_makes_an_article() -> None:
     when = datetime(2024, 10, 24, tzinfo=UTC)
     entry = EntryText(
-        title=" Ein <b>Titel</b> &amp; mehr ", summary="Kurz", author="Eva", published_at=when, language="de",
-        content="<p>Erster Absatz.</p><script>x()</script><p>Zweiter<br>Absatz &amp; Ende.</p><form><p>Weg</p></form>",
-    )  # fmt: skip
+        title=" Ein <b>Titel</b> &amp; mehr ",
+        summary="Kurz",
+        author="Eva",
+        published_at=when,
+        language="de",
+        content="<p>Erster Absatz.</p><script>x()</script><p>Zweiter<br>Absatz &amp; "
+        "Ende.</p><form><p>Weg</p></form>",
+    )
     got = from_entry(
         entry, url="HTTPS://a.de/x?utm_source=rss", status=ArticleStatus.GONE, detail="the server says 404"
     )
     assert got == Extraction(
-        url="https://a.de/x", status=ArticleStatus.GONE, title="Ein Titel & mehr", lang="de", author="Eva", published_at=when,
-        text="Erster Absatz.\nZweiter\nAbsatz & Ende.", detail="the server says 404",
-    )  # fmt: skip
+        url="https://a.de/x",
+        status=ArticleStatus.GONE,
+        title="Ein Titel & mehr",
+        lang="de",
+        author="Eva",
+        published_at=when,
+        text="Erster Absatz.\nZweiter\nAbsatz & Ende.",
+        detail="the server says 404",
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,22 @@ from aggregator.articles import detect_language
 from aggregator.articles.languages import language_code
 
 STUBS = {
-    "uk": "Міська рада у вівторок увечері переважною більшістю голосів схвалила будівництво нового мосту через річку.",
-    "ru": "Городской совет во вторник вечером подавляющим большинством голосов одобрил строительство нового моста.",
-    "pt": "A câmara municipal aprovou na terça-feira à noite a construção de uma nova ponte sobre o rio, disse a autarca.",
-    "es": "El ayuntamiento aprobó el martes por la noche la construcción de un nuevo puente sobre el río, dijo la alcaldesa.",
-    "no": "Kommunestyret vedtok tirsdag kveld å bygge en ny bru over elva, og ordføreren sier at den blir ferdig neste høst.",
-    "da": "Byrådet besluttede tirsdag aften at bygge en ny bro over åen, og borgmesteren siger, at den står færdig til efteråret.",
-    "sv": "Kommunfullmäktige beslutade på tisdagskvällen att bygga en ny bro över ån, och den blir klar nästa höst.",
-    "nl": "De gemeenteraad heeft dinsdagavond besloten een nieuwe brug over de rivier te bouwen, zei de burgemeester.",
+    "uk": "Міська рада у вівторок увечері переважною більшістю голосів схвалила "
+    "будівництво нового мосту через річку.",
+    "ru": "Городской совет во вторник вечером подавляющим большинством голосов одобрил "
+    "строительство нового моста.",
+    "pt": "A câmara municipal aprovou na terça-feira à noite a construção de uma nova "
+    "ponte sobre o rio, disse a autarca.",
+    "es": "El ayuntamiento aprobó el martes por la noche la construcción de un nuevo "
+    "puente sobre el río, dijo la alcaldesa.",
+    "no": "Kommunestyret vedtok tirsdag kveld å bygge en ny bru over elva, og ordføreren "
+    "sier at den blir ferdig neste høst.",
+    "da": "Byrådet besluttede tirsdag aften at bygge en ny bro over åen, og borgmesteren "
+    "siger, at den står færdig til efteråret.",
+    "sv": "Kommunfullmäktige beslutade på tisdagskvällen att bygga en ny bro över ån, och "
+    "den blir klar nästa höst.",
+    "nl": "De gemeenteraad heeft dinsdagavond besloten een nieuwe brug over de rivier te "
+    "bouwen, zei de burgemeester.",
     "de": "Der Stadtrat hat am Dienstagabend mit großer Mehrheit den Bau einer neuen Brücke beschlossen.",
     "tr": "Belediye meclisi salı akşamı nehrin üzerine yeni bir köprü yapılmasını büyük çoğunlukla onayladı.",
     "ar": "وافق مجلس المدينة مساء الثلاثاء بأغلبية كبيرة على بناء جسر جديد فوق النهر",

@@ -19,7 +19,7 @@ OTHERWISE = {
     "URL with tracking parameters and fragments": "https://example.com/page?id=123",  # a place within a page
     "URL with only tracking parameters and fragments": "https://example.com/page",
     "URL with encoded characters": "https://example.com/page?name=John%20Doe",  # left as the outlet wrote it
-    "ref parameter for feed url": "https://example.com/page?ref=feed.com",  # an address knows nothing of feeds
+    "ref parameter for feed url": "https://example.com/page?ref=feed.com",  # it knows of no feeds
 }
 
 

@@ -17,22 +17,29 @@ ENTRY = EntryText(
 Build = Callable[..., str]
 
 CLOUDFLARE = """<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title>
-<meta http-equiv="refresh" content="390"></head><body><div class="main-wrapper"><h1>www.hainfelder-bote.de</h1>
-<p>Checking if the site connection is secure</p><noscript>Enable JavaScript and cookies to continue</noscript></div>
+<meta http-equiv="refresh" content="390"></head><body><div class="main-wrapper">
+<h1>www.hainfelder-bote.de</h1>
+<p>Checking if the site connection is secure</p><noscript>Enable JavaScript and cookies to
+continue</noscript></div>
 <script>(function(){window._cf_chl_opt={cvId:'3'};})();</script></body></html>"""
 DATADOME = """<html><head><title>hainfelder-bote.de</title></head><body><p id="cmsg">Please enable JS</p>
 <script>var dd={'host':'geo.captcha-delivery.com'}</script>
 <iframe src="https://geo.captcha-delivery.com/captcha/?x=1"></iframe></body></html>"""
 CONSENT = """<!doctype html><html lang="de"><head><title>Bevor Sie fortfahren</title></head><body><main>
-<h1>Bevor Sie fortfahren</h1><form action="/consent/save" method="post"><p>Wir und unsere 214 Partner verwenden
+<h1>Bevor Sie fortfahren</h1><form action="/consent/save" method="post"><p>Wir und unsere 214 Partner
+verwenden
 Technologien, um Angebote bereitzustellen und zu verbessern, Inhalte und Werbung zu personalisieren und deren
-Leistung zu messen. Wenn Sie zustimmen, werden diese Angaben auch außerhalb des Angebots verwendet. Sie können Ihre
-Entscheidung jederzeit widerrufen. Die Verarbeitung erfolgt zu den genannten Zwecken, wozu auch das Speichern von
+Leistung zu messen. Wenn Sie zustimmen, werden diese Angaben auch außerhalb des Angebots verwendet. Sie
+können Ihre
+Entscheidung jederzeit widerrufen. Die Verarbeitung erfolgt zu den genannten Zwecken, wozu auch das
+Speichern von
 Kennungen auf Ihrem Gerät gehört.</p><button>Alle akzeptieren</button></form></main></body></html>"""
 FRAMED_CONSENT = """<html><head><title>Bote</title></head><body><iframe id="sp_message_iframe_1"
 src="https://cdn.privacy-mgmt.com/index.html"></iframe></body></html>"""
-LOGIN = """<html><head><title>Anmelden</title></head><body><main><p>Bitte melden Sie sich an, um diesen Inhalt zu
-lesen.</p><form action="/login"><input name="u"><input type="password" name="p"><button>Los</button></form></main></body></html>"""
+LOGIN = """<html><head><title>Anmelden</title></head><body><main><p>Bitte melden Sie sich an, um diesen
+Inhalt zu
+lesen.</p><form action="/login"><input name="u"><input type="password" name="p"><button>Los</button>
+</form></main></body></html>"""
 REFRESH = """<html><head><meta http-equiv="Refresh" content="0; url=https://www.hainfelder-bote.de/x"></head><body>
 <p>Sie werden weitergeleitet.</p></body></html>"""
 
@@ -79,7 +86,8 @@ def test_an_article_with_cookie_banner_challenge_script_and_login_form_is_an_art
     news_page: Build, paragraphs: dict[str, tuple[str, ...]]
 ) -> None:
     extras = (
-        '<script src="/cdn-cgi/challenge-platform/scripts/jsd/main.js"></script><form action="/consent"><p>Cookies!</p><button>OK</button></form>'
+        '<script src="/cdn-cgi/challenge-platform/scripts/jsd/main.js"></script><form '
+        'action="/consent"><p>Cookies!</p><button>OK</button></form>'
         '<form action="/login"><input type="password"></form></body>'
     )
     body = "".join(f"<p>{p}</p>" for p in paragraphs["de"] * 2)
@@ -89,21 +97,31 @@ def test_an_article_with_cookie_banner_challenge_script_and_login_form_is_an_art
 
 def test_a_brief_without_any_metadata_beside_a_cookie_form_and_a_login_is_an_article() -> None:
     brief = (
-        "Hainfeld (AP) - Der Stadtrat von Hainfeld hat am Dienstagabend mit großer Mehrheit den Bau einer neuen Brücke "
-        "über die Leine beschlossen. Sie soll bis zum Herbst fertig werden und achtzehn Millionen Euro kosten. Die "
-        "Bürgermeisterin sprach nach der Abstimmung von einem wichtigen Schritt für alle Pendler aus dem Umland. Die "
-        "Opposition hält die Rechnung für geschönt und will im Januar noch einmal darüber reden, wenn die neuen Zahlen da sind."
+        "Hainfeld (AP) - Der Stadtrat von Hainfeld hat am Dienstagabend mit großer "
+        "Mehrheit den Bau einer neuen Brücke "
+        "über die Leine beschlossen. Sie soll bis zum Herbst fertig werden und achtzehn "
+        "Millionen Euro kosten. Die "
+        "Bürgermeisterin sprach nach der Abstimmung von einem wichtigen Schritt für alle "
+        "Pendler aus dem Umland. Die "
+        "Opposition hält die Rechnung für geschönt und will im Januar noch einmal darüber "
+        "reden, wenn die neuen Zahlen da sind."
     )
     form = (
         '<form class="cookie-consent"><p>' + "Wir verwenden Cookies. " * 40 + "</p><button>OK</button></form>"
     )
-    page = f'<html><head><title>Brücke</title></head><body>{form}<form><input type="password"></form><main><p>{brief}</p></main></body></html>'
+    page = (
+        f"<html><head><title>Brücke</title></head><body>{form}<form><input "
+        f'type="password"></form><main><p>{brief}</p></main></body></html>'
+    )
     got = read(page)
     assert (got.status, got.text) == (ArticleStatus.FULL, brief)
 
 
 def test_a_short_agency_brief_is_complete(news_page: Build) -> None:
-    brief = "<p>Hainfeld (AP) - Der Stadtrat hat am Dienstag den Bau einer neuen Brücke beschlossen. Sie kostet 18 Millionen Euro.</p>"
+    brief = (
+        "<p>Hainfeld (AP) - Der Stadtrat hat am Dienstag den Bau einer neuen Brücke "
+        "beschlossen. Sie kostet 18 Millionen Euro.</p>"
+    )
     assert read(news_page(body=brief)).status is ArticleStatus.FULL
 
 
@@ -121,7 +139,10 @@ PART = {"@type": "WebPageElement", "isAccessibleForFree": False, "cssSelector": 
 
 
 def test_a_stub_before_a_paywall_is_a_teaser(news_page: Build) -> None:
-    stub = "<p>Der Stadtrat von Hainfeld hat am Dienstagabend den Bau einer neuen Brücke über die Leine beschlossen, und viele...</p>"
+    stub = (
+        "<p>Der Stadtrat von Hainfeld hat am Dienstagabend den Bau einer neuen Brücke "
+        "über die Leine beschlossen, und viele...</p>"
+    )
     for head, tail in (
         (paid(), ""),
         (paid(hasPart=PART), '<div class="paywall"></div>'),
@@ -191,6 +212,7 @@ def test_words_are_counted_in_scripts_without_blanks_too(news_page: Build) -> No
 
 def test_a_page_that_only_says_it_is_loading_is_not_an_article() -> None:
     got = read(
-        "<html><head><title>Bote</title></head><body><div id=app><p>Wird geladen, bitte warten</p></div></body></html>"
+        "<html><head><title>Bote</title></head><body><div id=app><p>Wird geladen, bitte "
+        "warten</p></div></body></html>"
     )
     assert (got.status, got.text) == (ArticleStatus.TEASER, ENTRY.summary)

@@ -104,27 +104,27 @@ def _newsroom() -> Newsroom:
     return Newsroom(reports, [*envoy, *bridge, *alone], counts)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def newsroom() -> Newsroom:
     return _newsroom()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_article() -> Callable[..., ArticleRow]:
     return article
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_report() -> Callable[..., ReportRow]:
     return report
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def query() -> DigestQuery:
     return QUERY
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def one_cluster(new_article: Callable[..., ArticleRow]) -> Callable[..., Digest]:
     """Return what makes a digest of one cluster from its articles and changes to its report and query."""
 
@@ -181,36 +181,34 @@ def payload(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def hostile() -> Callable[[str], Digest]:
-    """Return what makes a digest in which a string stands wherever a stranger, or the reader, can put one."""
+@pytest.fixture(scope="session")
+def hostile() -> Callable[..., Digest]:
+    """Return what makes a digest, a cluster for each string, with it wherever a stranger can put it."""
 
-    def make(text: str) -> Digest:
-        rows = [
-            article(
-                number,
-                outlet=text,
-                outlet_name=text,
-                family=text,
-                kind=text,
-                lang=text,
-                title=text,
-                url=text,
-                text=f"{text}\n{text} and four more words here.",
-                word_count=length,
-                copy_of=copy_of,
-                cites=(Cite(text, text), Cite(None, text)),
-                revisions=1,
-                former_title=text,
-                tags=(text,),
-                status=text,
-            )
-            for number, length, copy_of in [(1, 600, None), (2, 600, None), (3, 90, None), (4, 600, 1)]
+    def make(*texts: str) -> Digest:
+        clusters = [_written_by(text, number) for number, text in enumerate(texts, start=1)]
+        reports = [
+            report(rows, title=text, origin_outlet=text, origin_name=text)
+            for rows, text in zip(clusters, texts, strict=True)
         ]
-        rows[1] = replace(rows[1], outlet="other.example", outlet_name="Other", url="https://other.example/2")
-        row = report(rows, title=text, languages=(text, "en"), origin_outlet=text, origin_name=text)
-        counts = DayCounts(1, 1, 1, ((MORNING, 1),), ((text, 1),))
-        asked = replace(QUERY, why=True, tag=text, outlet=text, min_outlets=1)
-        return make_digest([row], rows, counts, asked)
+        counts = DayCounts(1, 1, 1, ((MORNING, 1),), tuple((text, 1) for text in texts))
+        asked = {"tag": texts[0], "outlet": texts[0]} if len(texts) == 1 else {}
+        rows = [row for cluster in clusters for row in cluster]
+        return make_digest(reports, rows, counts, replace(QUERY, why=True, limit=None, **asked))
 
     return make
+
+
+def _written_by(text: str, cluster: int) -> list[ArticleRow]:
+    names = dict.fromkeys(("outlet", "outlet_name", "family", "kind", "lang", "title", "url", "status"), text)
+    words = {"text": f"{text}\n{text} and four more words here.", "former_title": text, "revisions": 1}
+    own = article(
+        cluster * 10, cluster, cites=(Cite(text, text), Cite(None, text)), tags=(text,), **names, **words
+    )
+    safe = {"outlet": "other.example", "outlet_name": "Other", "url": "https://other.example/2"}
+    relay, copy = {"word_count": 90}, {"copy_of": cluster * 10}
+    others = (safe, relay, copy)
+    return [
+        own,
+        *(replace(own, article_id=own.article_id + n, **kind) for n, kind in enumerate(others, start=1)),
+    ]

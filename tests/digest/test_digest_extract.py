@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.digest.clean import clean, clean_language, safe_url, shortened
@@ -128,7 +128,6 @@ def test_words_of_scripts_without_spaces_are_pairs_of_signs() -> None:
     assert set(terms("東京大学 2026 of it")) == {"東京", "京大", "大学", "2026"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=400), others=st.lists(st.text(max_size=200), max_size=3))
 def test_an_extract_is_short_and_clean(new_article: Any, text: str, others: list[str]) -> None:
     told = extract(new_article(1, text=text), others, background([]))
@@ -171,6 +170,7 @@ def test_no_address_but_an_absolute_http_one_is_a_link(url: str) -> None:
 
 def test_an_address_is_kept_but_for_what_no_address_may_hold() -> None:
     assert safe_url(" https://a.example/ü?q=1&r=(x)#y ") == "https://a.example/ü?q=1&r=(x)#y"
+    assert safe_url("HTTPS://A.example/B") == "https://A.example/B"
     assert safe_url('https://a.example/"><b>|`{}\\^ ') == "https://a.example/%22%3E%3Cb%3E%7C%60%7B%7D%5C%5E"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import feedparser
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from markdown_it import MarkdownIt
@@ -34,7 +34,7 @@ _ATOM_ELEMENTS = {
     *("feed", "id", "title", "subtitle", "updated", "author", "name", "generator"),
     *("entry", "published", "link", "category", "content"),
 }
-LENIENT = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=60)
 
 
 def parsed(atom: str) -> Any:
@@ -75,7 +75,7 @@ def test_strangers_cannot_put_anything_but_text_into_markdown(
     assert all(re.match(r"https?://", href) for href in re.findall(r'href="([^"]*)"', html))
 
 
-@LENIENT
+@FEW
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs"]), min_size=1))
 def test_escaped_text_is_shown_as_it_is(text: str) -> None:
     html = markdown(escape(text))
@@ -99,7 +99,7 @@ def test_text_is_78_columns_wide_but_for_addresses(newsroom: Any) -> None:
         assert cell_len(line) <= 78 or line.strip().startswith("https://")
 
 
-@LENIENT
+@FEW
 @given(text=st.text())
 def test_text_is_free_of_control_characters_whatever_comes_in(
     hostile: Callable[[str], Digest], text: str
@@ -176,7 +176,7 @@ def test_the_schema_in_the_documentation_is_the_codes() -> None:
     assert (ROOT / "docs" / "digest.schema.json").read_text(encoding="utf-8") == json_schema()
 
 
-@LENIENT
+@FEW
 @given(text=st.text())
 def test_json_is_valid_whatever_comes_in(hostile: Callable[[str], Digest], text: str) -> None:
     rendered = render(hostile(text), "json")
@@ -237,7 +237,7 @@ def test_strangers_cannot_put_anything_but_text_into_atom(
     assert set(re.findall(r"</?([a-z]\w*)", content)) <= {"p", "br", "blockquote", "ul", "li", "a", "bdi"}
 
 
-@LENIENT
+@FEW
 @given(text=st.text())
 def test_atom_is_well_formed_whatever_comes_in(hostile: Callable[[str], Digest], text: str) -> None:
     assert len(parsed(render(hostile(text), "atom")).findall(ATOM + "entry")) == 1
@@ -259,6 +259,11 @@ def test_times_are_of_the_readers_zone_and_name_the_day_where_it_is_not_the_wind
     text = render(digest, "text")
     assert "Earliest account: Outlet 1, 24 Nov, 06:00" in text
     assert "23 Nov 2026" not in text
+
+
+def test_a_time_of_another_year_names_the_year(new_article: Any, one_cluster: Any, query: Any) -> None:
+    digest = one_cluster(new_article(1, published_at=query.window.since - timedelta(days=365)))
+    assert "24 Nov 2025, 00:00" in render(digest, "md")
 
 
 def test_a_window_that_is_no_day_is_told_by_its_ends(newsroom: Any) -> None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.digest import charts
@@ -136,7 +136,7 @@ def test_a_string_of_strangers_never_becomes_markup(payload: str, hostile: Calla
     assert_is_sound(Page(render(digest, "html")))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(text=st.text())
 def test_no_string_at_all_becomes_markup(hostile: Callable[[str], Digest], text: str) -> None:
     assert_is_sound(Page(render(hostile(text), "html")))

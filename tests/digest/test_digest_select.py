@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.digest import rank
@@ -87,9 +87,14 @@ def test_sections_are_ordered_by_score(newsroom: Any) -> None:
         ({"languages": ("de", "en")}, "languages"),
     ],
 )
-def test_each_part_raises_a_rank(new_article: Any, one_cluster: Any, better: Any, part: str) -> None:
-    plain, raised = one_cluster(new_article(1)), one_cluster(new_article(1), **better)
-    values = [{p.name: p.value for p in digest.sections[0].parts} for digest in (plain, raised)]
+def test_each_part_raises_a_rank(
+    new_article: Any, new_report: Any, query: Any, better: Any, part: str
+) -> None:
+    row = new_report([new_article(1)])
+    found = [
+        rank.parts(report, [new_article(1)], query.window.until) for report in (row, replace(row, **better))
+    ]
+    values = [{p.name: p.value for p in parts} for parts in found]
     assert values[1][part] > values[0][part]
     assert {name for name in values[0] if values[0][name] != values[1][name]} == {part}
 
@@ -111,6 +116,16 @@ def test_why_shows_each_part_in_the_formats_that_people_read(newsroom: Any) -> N
     for form in ("html", "md", "text"):
         assert "independence" in render(newsroom.digest(why=True), form)
         assert "freshness 15.9" not in render(newsroom.digest(), form)
+
+
+def test_a_report_counts_only_the_articles_that_were_known(new_article: Any, one_cluster: Any) -> None:
+    later = {"article_count": 9, "outlet_count": 9, "independent_count": 9, "languages": ("de", "en", "fr")}
+    section = one_cluster(
+        new_article(1), new_article(2, lang="de"), title="A title of later", **later
+    ).sections[0]
+    assert (section.article_count, section.outlet_count, section.independent_count) == (2, 2, 2)
+    assert section.languages == ("de", "en")
+    assert section.headline == "Envoy held months of talks, version 1"
 
 
 # --- roles and origin ------------------------------------------------------------------------------
@@ -242,7 +257,7 @@ def test_titles_without_end_are_cut(new_article: Any, one_cluster: Any) -> None:
 # --- laws ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(random=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(newsroom: Any, query: Any, random: Any) -> None:
     reports, articles = list(newsroom.reports), list(newsroom.articles)

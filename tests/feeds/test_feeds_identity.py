@@ -28,7 +28,7 @@ def entry(guid: str | None = None, url: str | None = None, title: str = "", **fi
 
 
 class Feed:
-    """The rows of one feed, kept as the store keeps them: what ``lookup_keys`` names is all that a poll sees."""
+    """The rows of one feed, kept as the store keeps them; a poll sees what ``lookup_keys`` names."""
 
     def __init__(self) -> None:
         self.rows: dict[int, KnownEntry] = {}

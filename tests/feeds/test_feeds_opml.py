@@ -42,8 +42,8 @@ def test_no_bytes_raise(document):
 def test_nested_folders_become_tags_and_a_feed_listed_twice_is_one():
     document = b"""<?xml version="1.0"?><opml version="1.0"><body>
     <outline text="News"><outline text="World &amp; more">
-      <outline text="Paper" xmlUrl="https://paper.example/rss" htmlUrl="https://paper.example/" type="rss"/></outline>
-    </outline>
+      <outline text="Paper" xmlUrl="https://paper.example/rss" htmlUrl="https://paper.example/" type="rss"/>
+    </outline></outline>
     <outline title="Morning"><outline text="other" XMLURL="https://paper.example/rss"/></outline></body></opml>"""
     assert read_opml(document) == (
         Subscription(

@@ -68,7 +68,8 @@ def test_an_atom_entry_gives_all_its_fields_with_xml_base():
     feed = read(
         b'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="de" xml:base="https://base.example/x/"><title>F</title>'
         b'<link href="/"/><link rel="self" href="feed"/><link rel="hub" href="https://hub.example/"/>'
-        b'<entry xml:base="y/" xml:lang="fr"><id>tag:1</id><title type="html">A &amp;amp; &lt;b&gt;B&lt;/b&gt;</title>'
+        b'<entry xml:base="y/" xml:lang="fr"><id>tag:1</id><title type="html">'
+        b"A &amp;amp; &lt;b&gt;B&lt;/b&gt;</title>"
         b'<link href="z"/><updated>2026-11-03T12:00:00Z</updated><author><name>Ann</name></author>'
         b'<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>Body</p></div></content>'
         b'<source><title>Agency</title><link href="https://agency.example/"/></source></entry></feed>'
@@ -200,6 +201,14 @@ def test_s16_a_character_beyond_unicode_costs_the_character_and_not_the_feed(ref
     entry.title.encode()
 
 
+def test_s16_what_the_parser_cannot_bear_fails_this_feed_alone():
+    geography = 'xmlns:georss="http://www.georss.org/georss" xmlns:gml="http://www.opengis.net/gml"'
+    point = '<gml:Point srsName="EPSG:x"><gml:pos>1 2</gml:pos></gml:Point>'
+    failure = refused(rss(f"<item {geography}><georss:where>{point}</georss:where></item>"))
+    assert failure.problem is ParseProblem.CRASHED
+    assert failure.detail == "The feed cannot be parsed (ValueError)."
+
+
 def test_s14_external_entities_are_not_resolved(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret words")
@@ -235,6 +244,13 @@ def test_s13_the_xml_library_limits_the_growth_of_entities():
 )
 def test_s24_deep_and_unclosed_markup_is_survived(body):
     assert isinstance(parse_feed(body, url=URL, headers={}), ParsedFeed | ParseFailure)
+
+
+def test_s23_a_hundred_thousand_entries_are_cut_before_they_are_parsed():
+    body = rss("".join(f"<item><guid>{n}</guid></item>" for n in range(100_000)), "<ttl>60</ttl>")
+    feed = parse_feed(body, url=URL, headers={})
+    assert isinstance(feed, ParsedFeed)
+    assert (len(feed.entries), feed.truncated, feed.hints.ttl_seconds) == (1000, 99_000, 3600)
 
 
 def test_l35_entries_beyond_the_limit_are_counted_and_left_out():
@@ -344,8 +360,10 @@ def test_b20_the_documents_wishes_are_read():
     hints = read(
         rss(
             "",
-            "<ttl>720</ttl><sy:updatePeriod> daily </sy:updatePeriod><sy:updateFrequency>2</sy:updateFrequency>"
-            "<skipHours><hour>0</hour><hour>23</hour></skipHours><skipDays><day>Sunday</day><day>Monday</day></skipDays>",
+            "<ttl>720</ttl><sy:updatePeriod> daily </sy:updatePeriod>"
+            "<sy:updateFrequency>2</sy:updateFrequency>"
+            "<skipHours><hour>0</hour><hour>23</hour></skipHours>"
+            "<skipDays><day>Sunday</day><day>Monday</day></skipDays>",
         )
     ).hints
     assert (hints.ttl_seconds, hints.update_period_seconds) == (43200, 43200)
@@ -405,7 +423,8 @@ def test_the_longest_html_body_is_the_content():
     plain_text = item("<description>Just words</description>")
     assert (plain_text.summary, plain_text.content) == ("Just words", "Just words")
     atom = read(
-        b'<feed xmlns="http://www.w3.org/2005/Atom"><entry><summary>S</summary><content>1 &lt; 2</content></entry></feed>'
+        b'<feed xmlns="http://www.w3.org/2005/Atom"><entry><summary>S</summary><content>1 &lt; 2</content>'
+        b"</entry></feed>"
     ).entries[0]
     assert (atom.summary, atom.content) == ("S", "<p>1 &lt; 2</p>")
 

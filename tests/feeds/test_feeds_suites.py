@@ -13,7 +13,7 @@ SUITES = ["fastfeedparser", "feed-rs", "feedparser", "gofeed", "netnewswire", "n
 URL = "http://example.com/feed/x.xml"
 
 DEVIATIONS = {
-    "files/malformed_rss_namespaced.xml": "every element has an undeclared prefix: a feed, but no entry is seen",
+    "files/malformed_rss_namespaced.xml": "elements with an undeclared prefix: a feed, but no entry is seen",
     "files/parser/rss/version_rdf_090.xml": "an empty RDF document of an unknown vocabulary: not a feed",
 }
 """Files whose recorded entry count is not met, with the reason."""

@@ -154,17 +154,3 @@ async def test_a_socks_proxy_resolves_the_name(web, get, reply):
         client = web(proxy=f"socks5://127.0.0.1:{port}", allow_private=())
         assert (await get(client, "http://example.com/")).body == b"through"
     assert seen == [(3, b"example.com\x00\x50")]
-
-
-async def test_a_socks_proxy_that_speaks_nonsense_is_a_failure(web, get, serve):
-    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(3)
-        writer.write(b"HTTP/1.1 400 Bad\r\n\r\n")
-        await writer.drain()
-        writer.transport.abort()
-
-    listener = await asyncio.start_server(nonsense, "127.0.0.1", 0)
-    async with listener:
-        port = listener.sockets[0].getsockname()[1]
-        failure = await get(web(proxy=f"socks5://127.0.0.1:{port}"), "http://example.com/")
-    assert isinstance(failure, FetchFailure)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 
@@ -63,10 +64,23 @@ async def test_the_default_trust_is_that_of_the_public_web(web, serve, get, auth
     assert (await get(web(), server.url())).problem is FetchProblem.TLS
 
 
-async def test_a_server_without_tls_is_a_tls_failure(web, serve, get):
-    server = await serve()
-    failure = await get(web(), server.url().replace("http:", "https:"))
-    assert failure.problem is FetchProblem.TLS
+async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+    await reader.read()
+    writer.transport.abort()
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize(("server", "problem"), [(_plain, FetchProblem.TLS), (_silent, FetchProblem.TIMEOUT)])
+async def test_a_server_that_does_not_shake_hands_is_a_failure(web, get, server, problem):
+    async with await asyncio.start_server(server, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        failure = await get(web(timeout=0.2), f"https://127.0.0.1:{port}/")
+    assert failure.problem is problem
 
 
 async def test_a_redirect_from_https_to_http_is_followed_flagged_and_loses_the_secrets(

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aggregator.model import Citation, Text
 from aggregator.reports.citations.grammar import Grammar, grammar_of, languages
-from aggregator.reports.citations.rules import Finding, judge
+from aggregator.reports.citations.rules import STRONG, Finding, judge
 from aggregator.reports.citations.sentences import sentence_spans
 from aggregator.reports.citations.slots import Named, groups, is_part_of_name, slotted
-from aggregator.reports.outlet_names import Form, Mention
+from aggregator.reports.outlet_names import Form, Mention, fold
 from aggregator.reports.outlets import OutletList
 
+_DATELINE = 120  # letters at the beginning of a text in which a dateline ends
+_SIGNATURE = 25  # letters at its end in which an agency signs
 _LONGEST_SENTENCE = 1500  # letters; beyond it is no sentence but a list or a broken page
 
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """A mention with the outlet it was taken to mean."""
+    """A mention with the outlet it was taken to mean; None: one that the list does not know."""
 
     start: int
     end: int
-    outlet: str
-    weak: bool
+    outlet: str | None
+    weak: bool = False  # no other place of the text leaves less room for doubt
+    loose: bool = False  # written in a form that may be part of a longer name
 
 
 def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
@@ -33,19 +36,36 @@ def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
     ``outlet`` None, where the text calls it a newspaper, an agency or the like.
     """
     grammars = _grammars(text.lang)
-    best: dict[str, Citation] = {}
     title = outlets.names_in(text.title, text.lang)
     body = outlets.names_in(text.text, text.lang)
-    if not title and not body:
-        return ()
-    certain = _certain(title + body) | {text.outlet}
-    for part, mentions in ((text.title, title), (text.text, body)):
+    own = {text.outlet} | _authors(text.text, body)
+    certain = _certain(title + body) | own
+    best: dict[str, Citation] = {}
+    for part, mentions, headline in ((text.title, title, True), (text.text, body, False)):
         names = _resolved(mentions, certain, text.lang, outlets)
-        for citation in _cited(part, names, text.outlet, grammars, headline=part is text.title):
+        names += [name for grammar in grammars for name in _unlisted(part, names, grammar, text.links, outlets)]
+        names.sort(key=lambda name: name.start)
+        for citation in _cited(part, names, own, grammars, headline=headline):
             key = citation.outlet or citation.name
             if key not in best or citation.confidence > best[key].confidence:
                 best[key] = citation
     return tuple(best.values())
+
+
+def _authors(text: str, mentions: Iterable[Mention]) -> set[str]:
+    """Agencies whose text this is, by its dateline ("ROME (Reuters) -") or its last words ("(awp)", "/dpa").
+
+    What was told to them was told to the outlet itself. A short form right behind the full name is no dateline.
+    """
+    authors: set[str] = set()
+    before: set[str] = set()
+    for mention in mentions:
+        domains = {form.domain for form in mention.forms}
+        edge = mention.end < _DATELINE or mention.end > len(text) - _SIGNATURE
+        if edge and text[mention.start - 1 : mention.start] in ("(", "/") and not domains & before:
+            authors |= domains
+        before |= domains
+    return authors
 
 
 def _grammars(lang: str | None) -> tuple[Grammar, ...]:
@@ -68,8 +88,26 @@ def _resolved(
         form = _meant(mention.forms, certain, lang, outlets)
         if form:
             weak = form.weak and form.domain not in certain
-            names.append(_Name(mention.start, mention.end, form.domain, weak))
+            names.append(_Name(mention.start, mention.end, form.domain, weak, form.weak or form.short))
     return names
+
+
+def _unlisted(
+    part: str, known: Sequence[_Name], grammar: Grammar, links: Sequence[str], outlets: OutletList
+) -> Iterator[_Name]:
+    """Names that the text itself calls a newspaper or the like; known by a link of the text, or not at all."""
+    for match in grammar.unknown.finditer(part) if grammar.unknown else ():
+        group = match.lastgroup or 0
+        start, end = match.span(group)
+        if not any(name.start < end and start < name.end for name in known):
+            yield _Name(start, end, _linked(match[group], links, outlets))
+
+
+def _linked(name: str, links: Sequence[str], outlets: OutletList) -> str | None:
+    """The outlet of a link whose domain is the name in plain letters: "Nordkurier" -> nordkurier.de."""
+    plain = "".join(char for char in fold(name) if char.isalnum())
+    domains = (outlets.of_url(link) for link in links)
+    return next((domain for domain in domains if domain.partition(".")[0].replace("-", "") == plain), None)
 
 
 def _meant(
@@ -87,7 +125,7 @@ def _meant(
 
 
 def _cited(
-    part: str, names: Sequence[_Name], own: str, grammars: Sequence[Grammar], *, headline: bool
+    part: str, names: Sequence[_Name], own: Collection[str], grammars: Sequence[Grammar], *, headline: bool
 ) -> Iterator[Citation]:
     for grammar in grammars:
         for start, end in _sentences(part, names, grammar, headline=headline):
@@ -106,28 +144,26 @@ def _sentences(
 
 
 def _in_sentence(
-    sentence: str, offset: int, names: Sequence[_Name], own: str, grammar: Grammar, *, headline: bool
+    sentence: str, offset: int, names: Sequence[_Name], own: Collection[str], grammar: Grammar, *, headline: bool
 ) -> Iterator[Citation]:
-    names = [name for name in names if not (name.weak and is_part_of_name(sentence, _place(name, offset)))]
-    places = [_place(name, offset) for name in names]
+    places = [Named(name.start - offset, name.end - offset) for name in names]
     for group in groups(sentence, places, grammar):
-        if all(names[index].outlet == own for index in group):
+        if all(names[index].outlet in own for index in group):
             continue
         slot = slotted(sentence, places, group, grammar)
         weak = all(names[index].weak for index in group)
+        if not slot.certain and any(names[i].loose and is_part_of_name(sentence, places[i]) for i in group):
+            continue
         finding = judge(slot, grammar, weak=weak, headline=headline)
-        if finding:
+        known = all(names[index].outlet for index in group)
+        if finding and (known or finding.rule in STRONG):
             yield from _citations(sentence, [names[i] for i in group], [places[i] for i in group], own, finding)
 
 
-def _place(name: _Name, offset: int) -> Named:
-    return Named(name.start - offset, name.end - offset)
-
-
 def _citations(
-    sentence: str, names: Sequence[_Name], places: Sequence[Named], own: str, finding: Finding
+    sentence: str, names: Sequence[_Name], places: Sequence[Named], own: Collection[str], finding: Finding
 ) -> Iterator[Citation]:
     for name, place in zip(names, places, strict=True):
-        if name.outlet != own:
+        if name.outlet not in own:
             written = sentence[place.start : place.end]
             yield Citation(name.outlet, written, sentence, finding.confidence, finding.rule)

@@ -21,6 +21,7 @@ RULES = ("according", "verb", "told", "report", "medium")  # in the order in whi
 GLUE = "·"
 _ARTICLE = rf"(?:\w+{GLUE})?"
 _ASIDE = r"(?:(?:,? [(–-] ?[^()@]{1,60}[)–]|, [^,@]{3,140},)(?= ))?"
+_CLASS_OR_SLOT = re.compile(r"\[\^?[^\]]+\]|@ ?")
 _LIST = re.compile(r"\{(\w+)\}")
 
 
@@ -109,8 +110,14 @@ def _phrases(phrases: list[str], lists: Mapping[str, list[str]]) -> re.Pattern[s
 
 def _around_slot(phrase: str) -> str:
     """Let ``@`` take an article before it and an aside behind it, but not within a class like ``[^@]``."""
-    with_aside = re.sub("@(?= )", f"@{_ASIDE}", phrase)
-    return re.sub(rf"(?<![\^.;!?:,()\w{GLUE}])@(?!\])", f"{_ARTICLE}@", with_aside)
+
+    def filled(match: re.Match[str]) -> str:
+        if match[0][0] == "[":
+            return match[0]
+        glued = phrase[match.start() - 1 : match.start()] == GLUE
+        return ("" if glued else _ARTICLE) + OUTLET + (_ASIDE + " " if match[0].endswith(" ") else "")
+
+    return _CLASS_OR_SLOT.sub(filled, phrase)
 
 
 def _words(words: Mapping[str, str]) -> re.Pattern[str]:
@@ -132,7 +139,8 @@ def _article_before(lists: Mapping[str, list[str]]) -> re.Pattern[str]:
     """The article and adjectives that belong to such a word."""
     article = _any(lists.get("articles", ["(?!)"]), lists)
     adjective = _any(lists["adjectives"], lists)
-    words = rf"(?:(?!{article} )[\w.'-]+ ){{0,3}}"
+    other = _any(lists.get("stops", ["(?!)"]), lists)
+    words = rf"(?:(?!(?:{article}|{other}) )[\w.'-]+ ){{0,3}}"
     return re.compile(rf"(?<![\w'])(?:(?P<article>{article}) {words}$|(?:{adjective} ){{1,3}}$)")
 
 
@@ -162,4 +170,6 @@ def _unknown(lists: Mapping[str, list[str]]) -> re.Pattern[str] | None:
     named = lists.get("unknown_nouns")
     if not named:
         return None
-    return re.compile(rf"(?<!\w)(?i:{_any(named, lists)}) [„“\"«»‚'‘]\s?(?P<name>[^„“”\"«»‘’]{{2,40}}?)\s?[“”\"»«’']")
+    quoted = r"[„“\"«»‚'‘] ?(?P<quoted>[^\W\d_a-zа-яіїє][^„“”\"«»‘\n]{1,40}?) ?[“”\"»«’']"
+    bare = r"(?P<bare>[A-ZÀ-ÖØ-Þ][\w-]+(?: [A-ZÀ-ÖØ-Þ][\w-]+){0,3})(?![\w'’])"
+    return re.compile(rf"(?<!\w)(?i:{_any(named, lists)}) (?:{quoted}|{bare})")

@@ -17,9 +17,10 @@ CONFIDENCE = {
     "medium": 0.7,
     "cue": 0.6,
 }
-_CLOSE = 40  # letters of a phrase that leaves no room for an ambiguous name to mean something else
+STRONG = frozenset({"headline", "according", "verb", "told"})
+_CLOSE = 60  # letters of a phrase that leaves no room for an ambiguous name to mean something else
 _HEADLINE_PREFIX = re.compile(r"^(?:[\w ]{1,20}[|/] )?(?:\w+·)?@(?: ?(?:\([^)]{1,30}\)|exclusive))? ?(?::|–) ?\S")
-_HEADLINE_SUFFIX = re.compile(r"(?:\S (?:–|-|\|) |, |[:(] ?)(?:\w+·)?@\)?[.?!]?$")
+_HEADLINE_SUFFIX = re.compile(r"(?:\S (?:–|-|\|) |, |: ?)(?:\w+·)?@[.?!]?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +37,29 @@ def judge(slot: Slotted, grammar: Grammar, *, weak: bool, headline: bool) -> Fin
     ``weak``: the name is ambiguous, so it needs quotation marks, a word like "newspaper", or a rule that touches it.
     """
     form = slot.form
-    if headline and (_HEADLINE_PREFIX.search(form) or _HEADLINE_SUFFIX.search(form)):
-        return Finding("headline", CONFIDENCE["headline"])
     if grammar.never.search(form):
         return None
+    if headline and (_HEADLINE_PREFIX.search(form) or _HEADLINE_SUFFIX.search(form)):
+        return Finding("headline", CONFIDENCE["headline"])
     rule = next((rule for rule in RULES if _applies(rule, slot, grammar, weak=weak)), None)
     if rule in ("according", "told"):
         return _finding(rule, slot, weak)
     if grammar.unless.search(form):
         return None
-    if rule is None and grammar.cue.search(form):
+    if rule is None and slot.certain and grammar.cue.search(form):
         rule = "cue"
     return _finding(rule, slot, weak) if rule else None
 
 
 def _applies(rule: str, slot: Slotted, grammar: Grammar, *, weak: bool) -> bool:
     match = grammar.rules[rule].search(slot.form)
-    if not match or not weak or slot.called or slot.quoted:
+    if not match or not weak or slot.certain:
         return bool(match)
     return len(match[0]) <= _CLOSE and "," not in match[0]
 
 
 def _finding(rule: str, slot: Slotted, weak: bool) -> Finding | None:
-    if weak and not (slot.called or slot.quoted):
+    if weak and not slot.certain:
         if rule in ("medium", "cue", "report"):
             return None
         return Finding(rule, round(CONFIDENCE[rule] * 0.8, 2))

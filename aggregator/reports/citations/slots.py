@@ -34,6 +34,11 @@ class Slotted:
     called: bool  # the sentence says what it is: "the newspaper X"
     quoted: bool  # the name stands in quotation marks of its own
 
+    @property
+    def certain(self) -> bool:
+        """No everyday word looks like this."""
+        return self.called or self.quoted
+
 
 def is_quoted(sentence: str, name: Named) -> bool:
     """Does the name stand alone between quotation marks?"""

@@ -42,7 +42,7 @@ CREATE INDEX feeds_due ON feeds (next_poll_at) WHERE state IN ('active', 'failin
 
 CREATE TABLE clusters (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT, -- Number of the cluster; never reused, resolvable for ever by cluster_redirects.
-    title               TEXT NOT NULL,                     -- Headline of its most central article.
+    title               TEXT NOT NULL,                     -- Headline of the origin's article, else of its earliest own account in the language most are in.
     first_published_at  TEXT NOT NULL,                     -- Time of its earliest article.
     last_published_at   TEXT NOT NULL,                     -- Time of its latest article.
     article_count       INTEGER NOT NULL,                  -- Articles in it.

@@ -1,0 +1,82 @@
+"""Reading an answer off the wire, within the limit, and only if it is one to a plain GET."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aggregator.web.decode import BodyTooLargeError, decode
+
+if TYPE_CHECKING:
+    import httpcore
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class BadAnswerError(Exception):
+    """An answer that no honest server gives to a plain GET. The message is one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response: names of headers in lower case, values as bytes, the body decoded."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> bytes | None:
+        """Return the first value of a header, or None."""
+        return _first(self.headers, name)
+
+
+async def read_answer(response: httpcore.Response, limit: int, *, truncate: bool) -> Answer:
+    """Read a response to its end, or to the limit.
+
+    Args:
+        response: As httpcore gives it; closing it is the caller's.
+        limit: Bytes of the body, as received and as decoded.
+        truncate: Whether a larger body is cut off there instead of being refused.
+
+    Raises:
+        BadAnswerError: for answers to something that was not asked.
+        BodyTooLargeError, UndecodableBodyError
+    """
+    headers = tuple((name.decode("latin-1").lower(), value) for name, value in response.headers)
+    _refuse_odd(response.status, headers)
+    if not truncate and int(_first(headers, "content-length") or b"0") > limit:
+        raise BodyTooLargeError
+    raw = await _read(response, limit)
+    body = decode(raw, _first(headers, "content-encoding") or b"", limit, truncate=truncate)
+    if response.status in (204, 304) and _announces_body(headers):
+        await response.extensions["network_stream"].aclose()
+    return Answer(response.status, headers, body)
+
+
+async def _read(response: httpcore.Response, limit: int) -> bytes:
+    """The body as received; a little more than the limit where there is more."""
+    parts, size = [], 0
+    async for part in response.aiter_stream():
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            break
+    return b"".join(parts)
+
+
+def _first(headers: Headers, name: str) -> bytes | None:
+    return next((value for key, value in headers if key == name), None)
+
+
+def _refuse_odd(status: int, headers: Headers) -> None:
+    """Refuse what is no complete answer to a plain GET (S52)."""
+    if status in (101, 206):
+        raise BadAnswerError(f"The server answered {status}, which nobody asked for.")
+    if (_first(headers, "content-type") or b"").lower().startswith(b"multipart/x-mixed-replace"):
+        raise BadAnswerError("The server answered with a stream that has no end.")
+
+
+def _announces_body(headers: Headers) -> bool:
+    """Whether bytes may follow an answer that has no body: they would pass for the next answer (A18)."""
+    length = _first(headers, "content-length")
+    return length not in (None, b"0") or _first(headers, "transfer-encoding") is not None

@@ -1,0 +1,114 @@
+"""The page in a real browser: it fits its screen, and it asks for nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.digest.render import render, render_index
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WIDTHS = (320, 390, 768, 1280)
+# Frames have widths of their own and share the harness's address, so it may measure inside them.
+_HARNESS = """<!doctype html><title>harness</title><body><script>
+const report = [];
+addEventListener("load", () => {
+  for (const frame of document.querySelectorAll("iframe")) {
+    const page = frame.contentDocument, width = frame.clientWidth;
+    const wide = [...page.querySelectorAll("body *")].filter(
+      (e) => !e.closest(".skip") && e.getBoundingClientRect().right > width + 1);
+    report.push({asked: frame.dataset.name, width, scrolls: page.documentElement.scrollWidth,
+      wide: wide.map((e) => e.outerHTML.slice(0, 120)), heading: page.querySelector("h1").textContent});
+  }
+  document.body.innerHTML = "<pre></pre>";
+  document.querySelector("pre").textContent = JSON.stringify(report);
+});
+</script>FRAMES</body>"""
+
+
+class Site(ThreadingHTTPServer):
+    """Serves pages from memory and remembers every path that was asked for."""
+
+    def __init__(self, pages: dict[str, str]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages = pages
+        self.asked: list[str] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        body = self.server.pages.get(self.path, "").encode()
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def site(newsroom: Any, new_article: Any, one_cluster: Any) -> Iterator[Site]:
+    changed = {"revisions": 1, "former_title": "F" * 200}
+    endless = one_cluster(new_article(1, title="W" * 200, outlet_name="O" * 80, **changed))
+    crowd = one_cluster(*[new_article(number) for number in range(1, 60)])
+    pages = {
+        "/digest.html": render(newsroom.digest(why=True), "html"),
+        "/endless.html": render(endless, "html"),
+        "/crowd.html": render(crowd, "html"),
+        "/index.html": render_index([newsroom.digest().query.window.since.date()]),
+    }
+    frame = '<iframe data-name="{0} {1}" src="{0}" style="width:{1}px;height:600px;border:0"></iframe>'
+    frames = "".join(frame.format(path, width) for path in pages for width in WIDTHS)
+    server = Site({**pages, "/": _HARNESS.replace("FRAMES", frames)})
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_pages_fit_their_screen_and_ask_for_nothing(site: Site, tmp_path: Path) -> None:
+    measured = json.loads(_dump(f"http://127.0.0.1:{site.server_address[1]}/", tmp_path))
+    assert len(measured) == 4 * len(WIDTHS)
+    for frame in measured:
+        assert frame["scrolls"] <= frame["width"], frame
+        assert frame["wide"] == [], frame["asked"]
+        assert frame["heading"]
+    assert set(site.asked) - {"/favicon.ico"} == set(site.pages)
+
+
+def _dump(url: str, profile: Path) -> str:
+    quiet = (
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    )
+    command = [
+        str(CHROMIUM), "--headless", "--disable-gpu", "--disable-quic", *quiet, f"--user-data-dir={profile}",
+        "--window-size=1400,900", "--timeout=20000", "--dump-dom", url,
+    ]  # fmt: skip
+    if os.geteuid() == 0:  # Chromium's sandbox refuses to run for root
+        command.insert(1, "--no-sandbox")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    found = re.search(r"<pre>(.*?)</pre>", done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    return unescape(found[1])
