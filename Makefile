@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format quality bench demo docs lock clean
+.PHONY: help run test check acceptance format quality bench demo docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: $(DEV_STAMP) ## What CI runs: format, lint, types, layering, generated do
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/schema_docs.py --check
 	@$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered
+
+acceptance: $(DEV_STAMP) ## The long checks: third-party feeds and pages, the labelled newsroom (skipped where absent)
+	@$(BIN)/pytest -m slow -p no:randomly
 
 format: $(DEV_STAMP) ## Format the code
 	@$(BIN)/ruff format .

@@ -21,6 +21,7 @@ from aggregator.model import Outlet
 
 WORD = re.compile(r"[^\W_]+")
 _GAP = re.compile(r"[ \u00a0.'’/&+:\-–]{0,2}")
+_DOT = re.compile(r"[.-]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _CYRILLIC_VOWELS = "аеиоуыэюяьъі"
 _SUFFIXES: dict[str, tuple[str, ...]] = {  # what a language may hang directly onto a Latin name; longest first
@@ -40,6 +41,7 @@ class Form:
     weak: bool
     short: bool
     langs: frozenset[str]
+    dotted: bool = False  # an address: its words are joined by full stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def parse_alias(alias: str, domain: str) -> Form | None:
     if not words:
         return None
     keys = tuple(_key(word) for word in words)
-    return Form(domain, words, keys, mark == "~", mark == "^", frozenset(langs.split(",")) - {""})
+    dotted = re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", body) is not None
+    return Form(domain, words, keys, mark == "~", mark == "^", frozenset(langs.split(",")) - {""}, dotted)
 
 
 def forms_of(outlet: Outlet) -> list[Form]:
@@ -174,7 +177,7 @@ def _end_of(form: Form, text: str, position: int, lang: str) -> int:
     """Where ``form`` ends, its first word having ended at ``position``; -1 where the rest is not there."""
     strict = len(form.words) == 2 and form.words[0].isascii()  # "Le monde" is the world, "Wall street journal" a slip
     for key, spelled in zip(form.keys[1:], form.words[1:], strict=True):
-        gap = _GAP.match(text, position)
+        gap = (_DOT if form.dotted else _GAP).match(text, position)
         word = WORD.match(text, gap.end()) if gap else None
         if word is None or key not in _possible_keys(fold(word[0]), lang):
             return -1

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.model import Member
+from aggregator.reports.background import Background, load_background
 from aggregator.reports.features import TITLE, Decoded, Tokens, decode
 
 Ints = NDArray[np.int64]
@@ -52,13 +53,13 @@ class Window:
         return len(self.hours)
 
 
-def make_window(members: Sequence[Member], span_hours: float) -> Window:
+def make_window(members: Sequence[Member], span_hours: float, encoder: str = "use-m3") -> Window:
     """Prepare articles for comparison; ``span_hours`` is how far apart two articles of a cluster may be."""
     features = decode([member.features for member in members])
     hours = np.array([member.published_at.timestamp() / 3600 for member in members])
     return Window(
         features,
-        adapt(features.vectors),
+        adapt(features.vectors, load_background(encoder)),
         hours,
         _codes([member.lang or "" for member in members]),
         _codes([member.outlet for member in members]),
@@ -68,30 +69,31 @@ def make_window(members: Sequence[Member], span_hours: float) -> Window:
     )
 
 
-_BACKGROUND = 300.0  # articles that the background counts for beside the window's own
+_BACKGROUND = 300.0  # articles that the general background counts for beside the window's own
 _SOFT = 0.5
 
 
-def adapt(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def adapt(vectors: NDArray[np.float32], background: Background) -> NDArray[np.float32]:
     """Subtract what the window's articles have in common and damp the directions in which they differ most.
 
     Where every article is about one Olympics, "Olympics" says nothing: what idf does for words.
     """
-    return np.stack([_adapt(kind) for kind in vectors]) if vectors.size else vectors
+    return np.stack([_adapt(kind, k, background) for k, kind in enumerate(vectors)]) if vectors.size else vectors
 
 
-def _adapt(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _adapt(vectors: NDArray[np.float32], kind: int, background: Background) -> NDArray[np.float32]:
     there = np.abs(vectors).sum(1) > 0
     present = vectors[there].astype(np.float64)
-    count, size = present.shape
+    count = len(present)
     trust = count / (count + _BACKGROUND)
-    own_mean = present.mean(0) if count else np.zeros(size)
+    own_mean = present.mean(0) if count else background.mean[kind]
+    mean = trust * own_mean + (1 - trust) * background.mean[kind]
     centred = present - own_mean
-    spread = trust * (centred.T @ centred) / max(count, 1) + (1 - trust) * np.eye(size) / size
+    spread = trust * (centred.T @ centred) / max(count, 1) + (1 - trust) * background.spread(kind)
     variance, axes = np.linalg.eigh(spread)
     deviation = np.sqrt(np.maximum(variance, 0))
     damped = (axes / (deviation + _SOFT * deviation[-1])) @ axes.T
-    moved = (vectors - trust * own_mean) @ damped
+    moved = (vectors - mean) @ damped
     moved[~there] = 0
     return (moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 

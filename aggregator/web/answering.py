@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aggregator.web.decode import BodyTooLargeError, decode
 
@@ -48,7 +48,7 @@ async def read_answer(response: httpcore.Response, limit: int, *, truncate: bool
         raise BodyTooLargeError
     raw = await _read(response, limit)
     body = decode(raw, _first(headers, "content-encoding") or b"", limit, truncate=truncate)
-    if response.status in (204, 304) and _announces_body(headers):
+    if _brings_more(response) or (response.status in (204, 304) and _announces_body(headers)):
         await response.extensions["network_stream"].aclose()
     return Answer(response.status, headers, body)
 
@@ -76,7 +76,16 @@ def _refuse_odd(status: int, headers: Headers) -> None:
         raise BadAnswerError("The server answered with a stream that has no end.")
 
 
+def _brings_more(response: httpcore.Response) -> bool:
+    """Whether bytes came in behind the end of the answer: they would pass for the next answer (S53).
+
+    httpcore keeps them for the connection's next request and shows them in no public place.
+    """
+    stream: Any = response.stream
+    return bool(stream._stream._connection._h11_state.trailing_data[0])
+
+
 def _announces_body(headers: Headers) -> bool:
-    """Whether bytes may follow an answer that has no body: they would pass for the next answer (A18)."""
+    """Whether bytes may still follow an answer that has no body (A18)."""
     length = _first(headers, "content-length")
     return length not in (None, b"0") or _first(headers, "transfer-encoding") is not None

@@ -188,3 +188,13 @@ async def test_a_url_that_cannot_be_asked_for_is_a_failure(web, get, url, proble
     failure = await get(web(), url)
     assert _is(failure, problem)
     assert "geheim" not in repr(failure)
+
+
+@pytest.mark.parametrize("rest", [b"\r\n", b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"])
+async def test_what_follows_an_answer_is_never_taken_for_the_next_one(web, serve, get, reply, rest):
+    """S53."""
+    server = await serve({"/a": reply(body=b"one") + rest, "/b": reply(body=b"two")})
+    client = web()
+    assert (await get(client, server.url("/a"))).body == b"one"
+    assert (await get(client, server.url("/b"))).body == b"two"
+    assert server.connections == 2

@@ -3,7 +3,8 @@
 A table speaks of sentences in a normal form (``slots``): lower case, no quotation marks, one blank between words,
 ``@`` for the outlet in question, ``#`` for any other outlet, words like "newspaper" around ``@`` gone, its article
 glued to it (``dem·@``). Its phrases are regular expressions in which ``{verbs}`` stands for the table's own list of
-that name, and ``@`` also for the outlet with an article before it or an aside behind it.
+that name, and ``@`` also for the outlet with an article before it, a case ending or an aside behind it; ``@=`` is the
+outlet without an ending.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ OUTLET = "@"
 OTHER = "#"
 RULES = ("according", "verb", "told", "report", "medium")  # in the order in which they are tried
 GLUE = "·"
+_ENDING = r"(?:'\w+)?"
 _ARTICLE = rf"(?:\w+{GLUE})?"
 _ASIDE = r"(?:(?:,? [(–-] ?[^()@]{1,60}[)–]|, [^,@]{3,140},)(?= ))?"
-_CLASS_OR_SLOT = re.compile(r"\[\^?[^\]]+\]|@ ?")
+_CLASS_OR_SLOT = re.compile(r"\[\^?[^\]]+\]|@[ =]?")
 _LIST = re.compile(r"\{(\w+)\}")
 
 
@@ -33,6 +35,7 @@ class Grammar:
     contractions: Mapping[str, str]
     contracted: re.Pattern[str] | None
     elisions: re.Pattern[str] | None
+    keeps_endings: bool  # what hangs on a name by an apostrophe is grammar: Turkish cases
     noun_before: re.Pattern[str]
     article_before: re.Pattern[str]
     bare_before: re.Pattern[str]
@@ -79,6 +82,7 @@ def _compiled(lang: str, table: dict[str, object], common: dict[str, object]) ->
         contractions=contractions,
         contracted=_words(contractions) if contractions else None,
         elisions=_elisions(lists.get("elisions", [])),
+        keeps_endings=table.get("keeps_endings") is True,
         noun_before=_noun_before(lists),
         article_before=_article_before(lists),
         bare_before=_bare_before(lists),
@@ -115,7 +119,9 @@ def _around_slot(phrase: str) -> str:
         if match[0][0] == "[":
             return match[0]
         glued = phrase[match.start() - 1 : match.start()] == GLUE
-        return ("" if glued else _ARTICLE) + OUTLET + (_ASIDE + " " if match[0].endswith(" ") else "")
+        ending = "" if match[0].endswith("=") else _ENDING
+        aside = _ASIDE + " " if match[0].endswith(" ") else ""
+        return ("" if glued else _ARTICLE) + OUTLET + ending + aside
 
     return _CLASS_OR_SLOT.sub(filled, phrase)
 
@@ -172,4 +178,4 @@ def _unknown(lists: Mapping[str, list[str]]) -> re.Pattern[str] | None:
         return None
     quoted = r"[„“\"«»‚'‘] ?(?P<quoted>[^\W\d_a-zа-яіїє][^„“”\"«»‘\n]{1,40}?) ?[“”\"»«’']"
     bare = r"(?P<bare>[A-ZÀ-ÖØ-Þ][\w-]+(?: [A-ZÀ-ÖØ-Þ][\w-]+){0,3})(?![\w'’])"
-    return re.compile(rf"(?<!\w)(?i:{_any(named, lists)}) (?:{quoted}|{bare})")
+    return re.compile(rf"(?<!\w){_any(named, lists)}(?: (?!d[eio] )[a-zà-ÿ][\w-]+)? (?:{quoted}|{bare})")

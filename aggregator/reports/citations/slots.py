@@ -12,7 +12,7 @@ _QUOTES = re.compile(r"[\"«»„“”‟‹›《》`]|(?<!\w)['‘‚’]|['�
 _OPENING = "\"«»„“”‚‘'‹›"
 _BLANKS = re.compile(r"\s+")
 _DASHES = re.compile(r"\s[-–—―]+\s|[—―]+")
-_ENDING = re.compile(r"[\"»”“]?['’]\w{1,6}(?!\w)")
+_ENDING = re.compile(r"[\"»”“]?['’](?P<case>\w{1,6})(?!\w)")
 _ECHO = re.compile(rf"^ \({OTHER}\)")
 _RESERVED = {ord(OUTLET): " ", ord(OTHER): " ", ord("’"): "'", 0x2011: "-"}
 _TAIL = 90  # letters before a name in which articles and adjectives are looked for
@@ -72,12 +72,14 @@ def slotted(sentence: str, names: Sequence[Named], group: Sequence[int], grammar
     """Return the sentence's normal form with ``group`` as its outlet and every other name as another."""
     first, last = names[group[0]], names[group[-1]]
     left = _with_others(sentence, 0, first.start, names, grammar)
+    ending = _ENDING.match(sentence, last.end) if grammar.keeps_endings else None
     right = _with_others(sentence, last.end, len(sentence), names, grammar)
     right = _ECHO.sub("", right)
     left, article, called_before = _without_introducers(left, grammar)
     right, called_behind = _without_followers(right, grammar)
     quoted = all(is_quoted(sentence, names[index]) for index in group)
-    form = _BLANKS.sub(" ", f"{left}{article}{OUTLET}{right}").strip()
+    case = f"'{ending['case'].lower()}" if ending else ""
+    form = _BLANKS.sub(" ", f"{left}{article}{OUTLET}{case}{right}").strip()
     return Slotted(form, called_before or called_behind, quoted)
 
 
