@@ -27,11 +27,12 @@ class OriginArticle:
 
 
 def find_origin(articles: Sequence[OriginArticle], agencies: Collection[str] = ()) -> Origin:
-    """Return the outlet that a cluster's articles name as their source, and its article where it is among them.
+    """Return the outlet that a cluster's articles name as their source, and its article if it is among them.
 
-    Every account has one vote per outlet it cites, weighted by the citation's confidence; copies have none. A vote
-    for an outlet that itself cites another in this cluster goes on to that other; ``agencies`` named beside another
-    outlet count for less. Nobody is the origin of what hardly anyone attributes (design.md 2, "origin").
+    Every account has one vote per outlet it cites, weighted by the citation's confidence; copies have none. A
+    vote for an outlet that itself cites another in this cluster goes on to that other; ``agencies`` (domains)
+    named beside another outlet count for less. Nobody is the origin of what hardly anyone attributes.
+    Source: design.md 2, "origin"; issue 4, point 4.
     """
     accounts = [article for article in _by_time(articles) if not _is_copy(article, articles)]
     if not accounts:
@@ -49,8 +50,8 @@ def find_origin(articles: Sequence[OriginArticle], agencies: Collection[str] = (
 def independent_count(articles: Sequence[OriginArticle], origin: Origin) -> int:
     """Count the outlets that tell the report on their own authority.
 
-    Copies count with the article they copy, outlets of one family once, and an article that names nobody but the
-    origin as its source with the origin, whether or not the origin is among the articles.
+    Copies count with the article they copy, outlets of one family once, and an article that names nobody but
+    the origin as its source with the origin, whether or not the origin is among the articles.
     """
     accounts = [article for article in articles if not _is_copy(article, articles)]
     relays = [article for article in accounts if _relays(article, origin)]

@@ -1,10 +1,10 @@
 """The newsrooms of the world that we know by name: whose address is this, whose name is that.
 
-The built-in list is ``data/outlets.tsv``: tab-separated with a header, one outlet a line. ``domain`` holds the
-outlet's domain and, after blanks, other hosts of the same newsroom (``bbc.com bbc.co.uk``; a path makes two papers
-of one host: ``cincodias.elpais.com elpais.com/cincodias``). ``family`` is a key shared by outlets of one owner
-that are not independent of each other. ``languages`` are separated by commas, ``aliases`` by semicolons; their
-marks are explained in ``outlet_names``.
+The built-in list is ``data/outlets.tsv``: tab-separated with a header, one outlet a line. ``domain`` holds
+the outlet's domain and, after blanks, other hosts of the same newsroom (``bbc.com bbc.co.uk``; a path makes two
+papers of one host: ``cincodias.elpais.com elpais.com/cincodias``). ``family`` is a key shared by outlets of one
+owner that are not independent of each other. ``languages`` are separated by commas, ``aliases`` by semicolons;
+their marks are explained in ``outlet_names``.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ class OutletList:
 
     @classmethod
     def load(cls, extra: Iterable[Outlet] = ()) -> OutletList:
-        """Return the built-in list, corrected and extended by ``extra`` (feeds.yaml, or learned from the feeds).
+        """Return the built-in list, corrected and extended by ``extra`` (feeds.yaml, or learned from feeds).
 
-        What an extra outlet says of a known one replaces that field, its aliases are added. Where it names one of
-        several hosts of a newsroom (``bbc.co.uk``), that host becomes the outlet's domain.
+        What an extra outlet says of a known one replaces that field (a name equal to its domain says nothing);
+        its aliases are added. Where it names one of several hosts of a newsroom (``bbc.co.uk``), that host
+        becomes the outlet's domain.
         """
         outlets = dict(_built_in())
         hosts = {host: outlet.domain for outlet in outlets.values() for host in outlet.hosts}
@@ -64,8 +65,8 @@ class OutletList:
     def of_url(self, url: str) -> str:
         """Return the outlet's domain of an address; "" where it has no host.
 
-        The list decides where it knows the host, one above it, or the beginning of its path; else the registrable
-        domain by the public suffix list, whose private section keeps the blogs of one host apart.
+        The list decides where it knows the host, one above it, or the beginning of its path; else the
+        registrable domain by the public suffix list, whose private section keeps the blogs of one host apart.
         Source: design.md 1.3.
         """
         parts = urlsplit(url)
@@ -89,9 +90,9 @@ class OutletList:
 
 @cache
 def _built_in() -> dict[str, Outlet]:
-    with files("aggregator.reports").joinpath("data/outlets.tsv").open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return {outlet.domain: outlet for outlet in map(_outlet, rows)}
+    lines = files("aggregator.reports").joinpath("data/outlets.tsv").read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {outlet.domain: outlet for outlet in map(_outlet, rows)}
 
 
 def _outlet(row: dict[str, str]) -> Outlet:
@@ -125,6 +126,6 @@ def _merged(old: Outlet, new: Outlet) -> Outlet:
 
 
 def _cautious(new: Outlet) -> Outlet:
-    """An outlet that nobody has vetted: a name of a single word may be any word, so it counts as ambiguous."""
+    """An outlet that nobody has vetted: a name of one word may be any word, so it counts as ambiguous."""
     single = new.name != new.domain and len(new.name.split()) == 1
     return replace(new, aliases=(*new.aliases, f"~{new.name}")) if single else new

@@ -26,13 +26,13 @@ from aggregator.web.connect import GuardedBackend, Resolver, SystemResolver
 from aggregator.web.failures import TooManyRedirectsError, explain
 from aggregator.web.guard import AddressGuard
 from aggregator.web.hosts import Hosts, retry_after
+from aggregator.web.pools import Pools
 from aggregator.web.robots import MAX_BYTES, MAX_REDIRECTS, RobotsCache
-from aggregator.web.routes import Routes, make_proxy
+from aggregator.web.routes import Routes
 from aggregator.web.settings import ClientSettings
 from aggregator.web.urls import Target, UnusableURLError, as_text, follow, masked, parse
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_KEEPALIVE_SECONDS = 5.0
 _DEFAULT_PAUSE = 60.0
 
 
@@ -96,9 +96,7 @@ class WebClient:
         self._routes = Routes(settings)
         context = ssl_context or httpx.create_ssl_context(trust_env=settings.trust_env)
         backend = GuardedBackend(self._guard, resolver or self._system_resolver)
-        self._pools = {None: self._pool(context, network_backend=backend)} | {
-            proxy: self._pool(context, proxy=make_proxy(proxy)) for proxy in self._routes.proxies()
-        }
+        self._pools = Pools(context, backend, self._routes.proxies(), settings.per_host)
         self.hosts = Hosts(
             concurrency=settings.concurrency,
             per_host=settings.per_host,
@@ -114,8 +112,7 @@ class WebClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
+        await self._pools.aclose()
         self._system_resolver.close()
 
     async def get(
@@ -224,7 +221,7 @@ class WebClient:
             headers=build_headers(ask, target),
             extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds}},
         )
-        response = await self._pools[proxy].handle_async_request(request)
+        response = await self._pools.of(proxy, target.host).handle_async_request(request)
         try:
             return await read_answer(response, ask.max_bytes, truncate=ask.truncate)
         finally:
@@ -237,19 +234,4 @@ class WebClient:
             accept="text/plain, */*;q=0.1",
             truncate=True,
             max_redirects=MAX_REDIRECTS,
-        )
-
-    def _pool(
-        self,
-        context: ssl.SSLContext,
-        *,
-        proxy: httpcore.Proxy | None = None,
-        network_backend: httpcore.AsyncNetworkBackend | None = None,
-    ) -> httpcore.AsyncConnectionPool:
-        return httpcore.AsyncConnectionPool(
-            context,
-            proxy=proxy,
-            max_connections=self._settings.concurrency,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=network_backend,
         )

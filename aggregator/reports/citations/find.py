@@ -32,8 +32,8 @@ class _Name:
 def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
     """Return the outlets that ``text`` names as its sources, the most certain sentence for each.
 
-    The outlet of the text itself is never among them. An outlet that the list does not know keeps its name, with
-    ``outlet`` None, where the text calls it a newspaper, an agency or the like.
+    The outlet of the text itself is never among them. An outlet that the list does not know keeps its name,
+    with ``outlet`` None, where the text calls it a newspaper, an agency or the like. Source: issue 4, point 3.
     """
     grammars = _grammars(text.lang)
     title = outlets.names_in(text.title, text.lang)
@@ -43,7 +43,9 @@ def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
     best: dict[str, Citation] = {}
     for part, mentions, headline in ((text.title, title, True), (text.text, body, False)):
         names = _resolved(mentions, certain, text.lang, outlets)
-        names += [name for grammar in grammars for name in _unlisted(part, names, grammar, text.links, outlets)]
+        names += [
+            name for grammar in grammars for name in _unlisted(part, names, grammar, text.links, outlets)
+        ]
         names.sort(key=lambda name: name.start)
         for citation in _cited(part, names, own, grammars, headline=headline):
             key = citation.outlet or citation.name
@@ -55,14 +57,15 @@ def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
 def _authors(text: str, mentions: Iterable[Mention]) -> set[str]:
     """Agencies whose text this is, by its dateline ("ROME (Reuters) -") or its last words ("(awp)", "/dpa").
 
-    What was told to them was told to the outlet itself. A short form right behind the full name is no dateline.
+    What was told to them was told to the outlet itself. A short form behind the full name is no dateline.
     """
     authors: set[str] = set()
     before: set[str] = set()
     for mention in mentions:
         domains = {form.domain for form in mention.forms}
-        edge = mention.end < _DATELINE or mention.end > len(text) - _SIGNATURE
-        if edge and text[mention.start - 1 : mention.start] in ("(", "/") and not domains & before:
+        dateline = mention.end < _DATELINE and not domains & before
+        signature = mention.end > len(text) - _SIGNATURE and " " not in text[mention.end :].strip()
+        if (dateline or signature) and text[mention.start - 1 : mention.start] in ("(", "/"):
             authors |= domains
         before |= domains
     return authors
@@ -95,7 +98,7 @@ def _resolved(
 def _unlisted(
     part: str, known: Sequence[_Name], grammar: Grammar, links: Sequence[str], outlets: OutletList
 ) -> Iterator[_Name]:
-    """Names that the text itself calls a newspaper or the like; known by a link of the text, or not at all."""
+    """Names that the text itself calls a newspaper or the like; known by one of its links, or not at all."""
     for match in grammar.unknown.finditer(part) if grammar.unknown else ():
         group = match.lastgroup or 0
         start, end = match.span(group)
@@ -110,10 +113,8 @@ def _linked(name: str, links: Sequence[str], outlets: OutletList) -> str | None:
     return next((domain for domain in domains if domain.partition(".")[0].replace("-", "") == plain), None)
 
 
-def _meant(
-    forms: Sequence[Form], certain: set[str], lang: str | None, outlets: OutletList
-) -> Form | None:
-    """Pick the reading: an outlet named in full elsewhere, else a plain name, else one of the text's language."""
+def _meant(forms: Sequence[Form], certain: set[str], lang: str | None, outlets: OutletList) -> Form | None:
+    """Pick a reading: an outlet named in full elsewhere, else a plain name, else one of the text's language."""
     named = [form for form in forms if form.domain in certain]
     readings = named or [form for form in forms if not form.short]
 
@@ -144,7 +145,13 @@ def _sentences(
 
 
 def _in_sentence(
-    sentence: str, offset: int, names: Sequence[_Name], own: Collection[str], grammar: Grammar, *, headline: bool
+    sentence: str,
+    offset: int,
+    names: Sequence[_Name],
+    own: Collection[str],
+    grammar: Grammar,
+    *,
+    headline: bool,
 ) -> Iterator[Citation]:
     places = [Named(name.start - offset, name.end - offset) for name in names]
     for group in groups(sentence, places, grammar):
@@ -157,7 +164,9 @@ def _in_sentence(
         finding = judge(slot, grammar, weak=weak, headline=headline)
         known = all(names[index].outlet for index in group)
         if finding and (known or finding.rule in STRONG):
-            yield from _citations(sentence, [names[i] for i in group], [places[i] for i in group], own, finding)
+            yield from _citations(
+                sentence, [names[i] for i in group], [places[i] for i in group], own, finding
+            )
 
 
 def _citations(

@@ -1,10 +1,10 @@
 """The grammar of attribution, one table a language (``data/grammar/xx.toml``).
 
-A table speaks of sentences in a normal form (``slots``): lower case, no quotation marks, one blank between words,
-``@`` for the outlet in question, ``#`` for any other outlet, words like "newspaper" around ``@`` gone, its article
-glued to it (``dem·@``). Its phrases are regular expressions in which ``{verbs}`` stands for the table's own list of
-that name, and ``@`` also for the outlet with an article before it, a case ending or an aside behind it; ``@=`` is the
-outlet without an ending.
+A table speaks of sentences in a normal form (``slots``): lower case, no quotation marks, one blank between
+words, ``@`` for the outlet in question, ``#`` for any other outlet, words like "newspaper" around ``@`` gone,
+its article glued to it (``dem·@``). Its phrases are regular expressions in which ``{verbs}`` stands for the
+table's own list of that name, and ``@`` also for the outlet with an article before it, a case ending or an aside
+behind it; ``@=`` is the outlet without an ending.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def languages() -> tuple[str, ...]:
 
 def _compiled(lang: str, table: dict[str, object], common: dict[str, object]) -> Grammar:
     lists = {name: value for name, value in table.items() if isinstance(value, list)}
-    contractions = table.get("contractions", {})
-    assert isinstance(contractions, dict)
+    given = table.get("contractions")
+    contractions = given if isinstance(given, dict) else {}
     shared = {name: value for name, value in common.items() if isinstance(value, list)}
 
     def phrases(*names: str) -> re.Pattern[str]:

@@ -19,7 +19,9 @@ CONFIDENCE = {
 }
 STRONG = frozenset({"headline", "according", "verb", "told"})
 _CLOSE = 60  # letters of a phrase that leaves no room for an ambiguous name to mean something else
-_HEADLINE_PREFIX = re.compile(r"^(?:[\w ]{1,20}[|/] )?(?:\w+·)?@(?: ?(?:\([^)]{1,30}\)|exclusive))? ?(?::|–) ?\S")
+_HEADLINE_PREFIX = re.compile(
+    r"^(?:[\w ]{1,20}[|/] )?(?:\w+·)?@(?: ?(?:\([^)]{1,30}\)|exclusive))? ?(?::|–) ?\S"
+)
 _HEADLINE_SUFFIX = re.compile(r"(?:\S (?:–|-|\|) |, |: ?)(?:\w+·)?@[.?!]?$")
 
 
@@ -34,7 +36,8 @@ class Finding:
 def judge(slot: Slotted, grammar: Grammar, *, weak: bool, headline: bool) -> Finding | None:
     """Decide whether the sentence names its outlet as a source.
 
-    ``weak``: the name is ambiguous, so it needs quotation marks, a word like "newspaper", or a rule that touches it.
+    ``weak``: the name is ambiguous, so it needs quotation marks, a word like "newspaper", or a rule that
+    touches it.
     """
     form = slot.form
     if grammar.never.search(form):

@@ -52,7 +52,9 @@ def is_part_of_name(sentence: str, name: Named) -> bool:
         return False
     head, _, previous = sentence[: name.start].rstrip(" ").rpartition(" ")
     following = sentence[name.end : name.end + 3]
-    inside = bool(head) and previous[:1].isupper() and previous[-1:].isalnum() and sentence[name.start - 1] == " "
+    inside = (
+        bool(head) and previous[:1].isupper() and previous[-1:].isalnum() and sentence[name.start - 1] == " "
+    )
     return inside or (following[:1] == " " and following[1:2].isupper() and following[2:3].isalpha())
 
 
@@ -111,7 +113,7 @@ def _plain(piece: str, grammar: Grammar) -> str:
 
 
 def _without_introducers(left: str, grammar: Grammar) -> tuple[str, str, bool]:
-    """Cut "the German newspaper" off the end: what is left, the article, whether it called the name an outlet."""
+    """Cut "the German newspaper" off the end: what is left, the article, whether it says what the name is."""
     tail = left[-_TAIL:]
     noun = grammar.noun_before.search(tail)
     rest = tail[: noun.start()] if noun else tail

@@ -2,6 +2,11 @@
 -- Times are UTC text, 2026-01-02T03:04:05Z. Lists are JSON text. Ids are never reused.
 -- A column marked (operational) serves the service itself and may change; all others are stable.
 
+CREATE TABLE about (
+    key    TEXT PRIMARY KEY,  -- created_by: version that made the file; demo: the file holds the demo's fiction.
+    value  TEXT NOT NULL      -- What is to be known under that key.
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE outlets (
     domain  TEXT PRIMARY KEY,  -- The registrable domain that identifies the newsroom: wsj.com, no "www.".
     name    TEXT NOT NULL,     -- What people call it: The Wall Street Journal.
