@@ -3,29 +3,28 @@
     score = 45 independence + 25 freshness + 10 origin + 10 languages + 10 owners
 
 each of them 0..1: how many outlets tell it on their own account (logarithmic: the second counts more than
-the twentieth), how young it is at the window's end (half of it gone every 12 hours), whether it is known who
-had it first, in how many languages it is told, and how many of its outlets belong to different owners.
+the twentieth), how young it is at the window's end (half of it gone every half window, so 12 hours in a day's
+digest, and a week's does not forget its beginning), whether it is known who had it first, in how many
+languages it is told, and how many of its outlets belong to different owners.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 
-from .model import ArticleRow, Part, ReportRow
+from .model import ArticleRow, Part, ReportRow, Window
 
 WEIGHTS = {"independence": 0.45, "freshness": 0.25, "origin": 0.10, "languages": 0.10, "owners": 0.10}
 _MANY = 20  # independent outlets from which on more of them count no further
-_HALF_LIFE_HOURS = 12.0
 
 
-def parts(report: ReportRow, articles: Sequence[ArticleRow], until: datetime) -> tuple[Part, ...]:
-    """Return what each part contributes to a report's rank at ``until``, in the order of ``WEIGHTS``."""
+def parts(report: ReportRow, articles: Sequence[ArticleRow], window: Window) -> tuple[Part, ...]:
+    """Return what each part contributes to a report's rank in a window, in the order of ``WEIGHTS``."""
     owners = len({article.family or article.outlet for article in articles})
     values = {
         "independence": _independence(report.independent_count),
-        "freshness": _freshness(report.first_published_at, until),
+        "freshness": _freshness(report, window),
         "origin": (float(_origin_known(report)), "known" if _origin_known(report) else "unknown"),
         "languages": (1 - 1 / max(1, len(report.languages)), f"{len(report.languages)}"),
         "owners": _owners(owners, len({article.outlet for article in articles})),
@@ -37,9 +36,10 @@ def _independence(outlets: int) -> tuple[float, str]:
     return min(1.0, math.log2(1 + outlets) / math.log2(1 + _MANY)), f"{outlets} independent"
 
 
-def _freshness(first: datetime, until: datetime) -> tuple[float, str]:
-    hours = max(0.0, (until - first).total_seconds() / 3600)
-    return 0.5 ** (hours / _HALF_LIFE_HOURS), f"{hours:.1f} h old"
+def _freshness(report: ReportRow, window: Window) -> tuple[float, str]:
+    age = max(0.0, (window.until - report.first_published_at).total_seconds())
+    half_life = (window.until - window.since).total_seconds() / 2
+    return 0.5 ** (age / half_life), f"{age / 3600:.1f} h old"
 
 
 def _owners(owners: int, outlets: int) -> tuple[float, str]:

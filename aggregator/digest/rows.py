@@ -56,8 +56,8 @@ def clean_query(query: DigestQuery) -> DigestQuery:
         query,
         lang=_name(query.lang or "") or None,
         tag=_name(query.tag or "") or None,
-        outlet=_name(query.outlet or "") or None,
-        words=_title(query.words or "") or None,
+        outlet=clean(query.outlet or "") or None,
+        words=clean(query.words or "") or None,
     )
 
 

@@ -50,7 +50,7 @@ def section(place: int, cluster: Cluster, query: DigestQuery, backgrounds: Backg
         extract=_extract(told_by, articles, backgrounds),
         accounts=accounts,
         timeline=_timeline(accounts),
-        parts=rank.parts(report, articles, query.window.until),
+        parts=rank.parts(report, articles, query.window),
     )
 
 

@@ -63,7 +63,7 @@ def _folded(text: str) -> str:
 
 def _order(cluster: Cluster, query: DigestQuery) -> tuple[float, float, int]:
     report, articles = cluster
-    score = sum(part.points for part in rank.parts(report, articles, query.window.until))
+    score = sum(part.points for part in rank.parts(report, articles, query.window))
     return -round(score, 6), -report.first_published_at.timestamp(), report.cluster_id
 
 

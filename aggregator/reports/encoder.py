@@ -22,6 +22,10 @@ _BATCH = 64  # texts at a time: bounds the memory of one call; larger batches we
 _MAX_CHARS = 4_000  # the encoder takes seconds on 100,000 characters
 
 
+# The model was not trained on Ukrainian; in Russian letters it knows the shared roots (cross-language AUC .979 -> .987).
+_UKRAINIAN = str.maketrans("іїєґІЇЄҐ", "ииегИИЕГ")
+
+
 class UnknownEncoderError(LookupError):
     """No encoder of this name is installed; the message lists those that are."""
 
@@ -51,7 +55,7 @@ class UseEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return an array of shape (len(texts), 512)."""
-        clean = [_clean(text) for text in texts]
+        clean = [_clean(text).translate(_UKRAINIAN) for text in texts]
         vectors = np.zeros((len(clean), 512), np.float32)
         order = sorted((i for i, text in enumerate(clean) if _says_something(text)), key=lambda i: len(clean[i]))
         for start in range(0, len(order), _BATCH):

@@ -2,20 +2,18 @@
 
 from aggregator.web.client import WebClient
 from aggregator.web.connect import Resolver
-from aggregator.web.guard import AddressRefusedError, is_public
+from aggregator.web.guard import is_public
 from aggregator.web.hosts import Hosts, retry_after
 from aggregator.web.robots import RobotRules
 from aggregator.web.settings import WEB_PORTS, ClientSettings
-from aggregator.web.urls import UnusableURLError, masked
+from aggregator.web.urls import masked
 
 __all__ = [
     "WEB_PORTS",
-    "AddressRefusedError",
     "ClientSettings",
     "Hosts",
     "Resolver",
     "RobotRules",
-    "UnusableURLError",
     "WebClient",
     "is_public",
     "masked",

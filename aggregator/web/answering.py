@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Headers = tuple[tuple[str, bytes], ...]
 
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECT_BODY = 65536  # bytes read, and thrown away, so that the connection can be kept
+
 
 class BadAnswerError(Exception):
     """An answer that no honest server gives to a plain GET. The message is one plain sentence."""
@@ -25,13 +28,18 @@ class Answer:
     headers: Headers
     body: bytes
 
+    @property
+    def redirects(self) -> bool:
+        """Whether it sends us on (RFC 9110, 15.4)."""
+        return self.status in _REDIRECTS
+
     def header(self, name: str) -> bytes | None:
         """Return the first value of a header, or None."""
         return _first(self.headers, name)
 
 
 async def read_answer(response: httpcore.Response, limit: int, *, truncate: bool) -> Answer:
-    """Read a response to its end, or to the limit.
+    """Read a response to its end, or to the limit. The body of a redirect is nobody's business: it is empty.
 
     Args:
         response: As httpcore gives it; closing it is the caller's.
@@ -44,13 +52,20 @@ async def read_answer(response: httpcore.Response, limit: int, *, truncate: bool
     """
     headers = tuple((name.decode("latin-1").lower(), value) for name, value in response.headers)
     _refuse_odd(response.status, headers)
-    if not truncate and int(_first(headers, "content-length") or b"0") > limit:
-        raise BodyTooLargeError
-    raw = await _read(response, limit)
-    body = decode(raw, _first(headers, "content-encoding") or b"", limit, truncate=truncate)
+    if response.status in _REDIRECTS:
+        await _read(response, _REDIRECT_BODY)
+        return Answer(response.status, headers, b"")
+    body = await _read_body(response, headers, limit, truncate=truncate)
     if _brings_more(response) or (response.status in (204, 304) and _announces_body(headers)):
         await response.extensions["network_stream"].aclose()
     return Answer(response.status, headers, body)
+
+
+async def _read_body(response: httpcore.Response, headers: Headers, limit: int, *, truncate: bool) -> bytes:
+    if not truncate and int(_first(headers, "content-length") or b"0") > limit:
+        raise BodyTooLargeError
+    raw = await _read(response, limit)
+    return decode(raw, _first(headers, "content-encoding") or b"", limit, truncate=truncate)
 
 
 async def _read(response: httpcore.Response, limit: int) -> bytes:

@@ -25,15 +25,14 @@ from aggregator.web.asking import Ask, UnsendableHeaderError, build_headers, enc
 from aggregator.web.connect import GuardedBackend, Resolver, SystemResolver
 from aggregator.web.failures import TooManyRedirectsError, explain
 from aggregator.web.guard import AddressGuard
-from aggregator.web.hosts import Hosts, retry_after
+from aggregator.web.hosts import HostPausedError, Hosts, retry_after
 from aggregator.web.pools import Pools
 from aggregator.web.robots import MAX_BYTES, MAX_REDIRECTS, RobotsCache
 from aggregator.web.routes import Routes
 from aggregator.web.settings import ClientSettings
 from aggregator.web.urls import Target, UnusableURLError, as_text, follow, masked, parse
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_DEFAULT_PAUSE = 60.0
+_DEFAULT_PAUSE = 60.0  # seconds, after a 429 that does not say how long (B12)
 
 
 @dataclass(slots=True)
@@ -169,7 +168,9 @@ class WebClient:
             return await self._travel(journey)
         except Exception as error:  # the boundary: explain() logs what it does not know
             problem, detail = explain(error, journey.target.host)
-            return journey.failed(problem, detail, getattr(error, "seconds", None))
+            return journey.failed(
+                problem, detail, error.seconds if isinstance(error, HostPausedError) else None
+            )
 
     async def _travel(self, journey: _Journey) -> Fetched | FetchFailure:
         while True:
@@ -179,7 +180,7 @@ class WebClient:
                 if refusal is not None:
                     return journey.failed(refusal.problem, refusal.detail, refusal.retry_after)
             answer = await self._in_turn(journey)
-            if answer.status not in _REDIRECTS:
+            if not answer.redirects:
                 return journey.arrived(answer)
             journey.redirect(answer)
 
@@ -188,7 +189,7 @@ class WebClient:
         vet(target.host, target.port)
 
     async def _in_turn(self, journey: _Journey) -> Answer:
-        host = journey.target.host
+        host = journey.target.host.rstrip(".")
         async with self.hosts.turn(host, spaced=not journey.hops):
             started = self._clock()
             try:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -29,7 +29,7 @@ class _Host:
     turns: asyncio.Semaphore
     users: int = 0
     next_start: float = 0.0  # monotonic
-    paused_until: float = field(default=0.0)
+    paused_until: float = 0.0  # monotonic
 
     def is_idle(self, now: float) -> bool:
         return not self.users and self.next_start <= now and self.paused_until <= now

@@ -91,9 +91,7 @@ def test_each_part_raises_a_rank(
     new_article: Any, new_report: Any, query: Any, better: Any, part: str
 ) -> None:
     row = new_report([new_article(1)])
-    found = [
-        rank.parts(report, [new_article(1)], query.window.until) for report in (row, replace(row, **better))
-    ]
+    found = [rank.parts(report, [new_article(1)], query.window) for report in (row, replace(row, **better))]
     values = [{p.name: p.value for p in parts} for parts in found]
     assert values[1][part] > values[0][part]
     assert {name for name in values[0] if values[0][name] != values[1][name]} == {part}
@@ -101,7 +99,7 @@ def test_each_part_raises_a_rank(
 
 def test_freshness_is_half_after_twelve_hours(new_article: Any, new_report: Any, query: Any) -> None:
     article = new_article(1, published_at=query.window.until - timedelta(hours=12))
-    parts = rank.parts(new_report([article]), [article], query.window.until)
+    parts = rank.parts(new_report([article]), [article], query.window)
     assert {part.name: part.value for part in parts}["freshness"] == pytest.approx(0.5)
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model import FetchFailure, FetchProblem
-from aggregator.web import AddressRefusedError, ClientSettings, WebClient, is_public
+from aggregator.web import ClientSettings, WebClient, is_public
 from aggregator.web.connect import GuardedBackend
-from aggregator.web.guard import AddressGuard, HostList, literal_address
+from aggregator.web.guard import AddressGuard, AddressRefusedError, HostList, literal_address
 
 pytestmark = pytest.mark.anyio
 

@@ -119,3 +119,10 @@ async def test_meta_refresh_is_not_followed(web, serve, get, reply):
     server = await serve({"/a": reply(headers=[("Refresh", "0; url=/d")], body=page)})
     assert (await get(web(), server.url("/a"))).body == page
     assert server.targets == ["/a"]
+
+
+async def test_the_body_of_a_redirect_does_not_matter(web, serve, get, reply):
+    headers = [("Location", "/b"), ("Content-Encoding", "gzip")]
+    server = await serve({"/a": reply(302, headers, b"not packed" * 50_000), "/b": reply(body=b"x")})
+    fetched = await get(web(), server.url("/a"), max_bytes=100)
+    assert fetched.body == b"x"

@@ -13,6 +13,7 @@ CONFIDENCE = {
     "according": 0.95,
     "verb": 0.93,
     "told": 0.9,
+    "prefix": 0.85,
     "report": 0.85,
     "medium": 0.7,
     "cue": 0.6,
@@ -22,6 +23,7 @@ _CLOSE = 60  # letters of a phrase that leaves no room for an ambiguous name to 
 _HEADLINE_PREFIX = re.compile(
     r"^(?:[\w ]{1,20}[|/] )?(?:\w+·)?@(?: ?(?:\([^)]{1,30}\)|exclusive))? ?(?::|–) ?\S"
 )
+_PREFIX = re.compile(r"^@ ?: \w")
 _HEADLINE_SUFFIX = re.compile(r"(?:\S (?:–|-|\|) |, |: ?)(?:\w+·)?@[.?!]?$")
 
 
@@ -44,6 +46,8 @@ def judge(slot: Slotted, grammar: Grammar, *, weak: bool, headline: bool) -> Fin
         return None
     if headline and (_HEADLINE_PREFIX.search(form) or _HEADLINE_SUFFIX.search(form)):
         return Finding("headline", CONFIDENCE["headline"])
+    if _PREFIX.search(form) and not weak:
+        return Finding("prefix", CONFIDENCE["prefix"])
     rule = next((rule for rule in RULES if _applies(rule, slot, grammar, weak=weak)), None)
     if rule in ("according", "told"):
         return _finding(rule, slot, weak)

@@ -15,6 +15,7 @@ _DASHES = re.compile(r"\s[-–—―]+\s|[—―]+")
 _ENDING = re.compile(r"[\"»”“]?['’](?P<case>\w{1,6})(?!\w)")
 _ECHO = re.compile(rf"^ \({OTHER}\)")
 _RESERVED = {ord(OUTLET): " ", ord(OTHER): " ", ord("’"): "'", 0x2011: "-"}
+_GOES_ON = re.compile(r" (?:(?:of|de|di|do|da|du|des|del|della) )?(?P<word>[^\W\d_]{2,})")
 _TAIL = 90  # letters before a name in which articles and adjectives are looked for
 
 
@@ -50,12 +51,12 @@ def is_part_of_name(sentence: str, name: Named) -> bool:
     """Is the name one word of a longer name ("Sala Stampa", "Türkiye Cumhuriyet Merkez Bankası")?"""
     if " " in sentence[name.start : name.end]:
         return False
-    head, _, previous = sentence[: name.start].rstrip(" ").rpartition(" ")
-    following = sentence[name.end : name.end + 3]
-    inside = (
-        bool(head) and previous[:1].isupper() and previous[-1:].isalnum() and sentence[name.start - 1] == " "
-    )
-    return inside or (following[:1] == " " and following[1:2].isupper() and following[2:3].isalpha())
+    following = _GOES_ON.match(sentence, name.end)
+    if following and following["word"].istitle():
+        return True
+    head, blank, previous = sentence[: name.start].removesuffix(" ").rpartition(" ")
+    apart = sentence[name.start - 1 : name.start] != " "
+    return bool(head and blank and not apart and previous[:1].isupper() and previous[-1:].isalnum())
 
 
 def groups(sentence: str, names: Sequence[Named], grammar: Grammar) -> list[list[int]]:
