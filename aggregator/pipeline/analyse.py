@@ -31,7 +31,7 @@ async def _analyse(services: Services, texts: Sequence[Text]) -> None:
     encoder = services.config.cluster.encoder
     result = await call(services.executor, analyse_texts, tuple(texts), encoder, services.extra_outlets)
     if not isinstance(result, Crash):
-        await services.writer.write(save_analyses, result, encoder=encoder, version=VERSION)
+        await services.writer.write(save_analyses, texts, result, encoder=encoder, version=VERSION)
         services.progress.advance("analyse", len(texts))
     elif len(texts) > 1:
         for text in texts:  # one of them is to blame: the others must not suffer for it

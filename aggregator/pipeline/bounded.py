@@ -25,7 +25,10 @@ async def for_each(things: Iterable[T], work: Callable[[T], Awaitable[R]], limit
             index, thing = queue.pop()
             results[index] = await work(thing)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(limit, len(queue))):
-            group.create_task(worker())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(limit, len(queue))):
+                group.create_task(worker())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
     return [results[index] for index in sorted(results)]

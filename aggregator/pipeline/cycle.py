@@ -18,7 +18,7 @@ from aggregator.pipeline.poll import poll_feeds
 from aggregator.pipeline.services import Clock, Progress, Services, open_services
 from aggregator.reports.analyse import VERSION
 from aggregator.store.analysis import forget_analyses
-from aggregator.store.articles import resume_fetches
+from aggregator.store.articles import blame_fetches
 from aggregator.store.clusters import recluster_everything
 from aggregator.store.feeds import FeedRow, due_feeds, paused_hosts, subscribed_feeds
 from aggregator.store.outlets import name_outlets
@@ -70,7 +70,7 @@ async def run_once(
 
 def take_up(db: sqlite3.Connection, encoder: str, *, rebuild: bool = False) -> None:
     """Mark what is to be done again: fetches that were cut off, analyses of an older version."""
-    resume_fetches(db)
+    blame_fetches(db)
     forget_analyses(db, VERSION, encoder)
     if rebuild:
         recluster_everything(db)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from aggregator.articles import extract_article, from_entry
 from aggregator.compute import Crash, call
+from aggregator.feeds import retry_after
 from aggregator.model import ArticleStatus, Extraction, Fetched, FetchFailure, FetchProblem
 from aggregator.pipeline.bounded import for_each
 from aggregator.pipeline.services import Services
 from aggregator.store.articles import (
     FetchTask,
     articles_to_fetch,
-    begin_fetches,
-    postpone_fetches,
+    begin_fetch,
+    fail_fetch,
+    postpone_fetch,
+    release_fetches,
     save_extraction,
 )
+from aggregator.store.feeds import pause_host, paused_hosts
 
 PAGE_TYPES = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 BATCH = 500
@@ -29,6 +33,12 @@ PER_HOST_AND_CYCLE = 200
 
 RETRY_AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 """Waits after the first, second and third failed attempt; after the fourth a page is given up (E05)."""
+
+MOST_CUT_OFF = 3
+"""A page that was being read so often when the process was killed is given up. After the first time it is
+read alone, so that none is blamed for another."""
+
+LONGEST_PAUSE = timedelta(days=7)
 
 _BLOCKED_STATUS = {401, 402, 403, 407, 451}
 _GONE_STATUS = {404, 410}
@@ -40,77 +50,111 @@ class Retry:
     """A page that could not be had this time, but may be later."""
 
     detail: str
-    after: timedelta | None = None  # as the host asked; None: as we choose
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A page whose host wants to be left alone until then."""
+
+    host: str
+    until: datetime
+
+
+Outcome = Extraction | Retry | Pause
 
 
 async def fetch_articles(services: Services) -> int:
     """Fetch every page that is due; returns how many articles were read or settled."""
+    try:
+        return await _fetch_due(services)
+    finally:
+        await services.writer.write(release_fetches)
+
+
+async def _fetch_due(services: Services) -> int:
     done = 0
     asked: Counter[str] = Counter()
     while tasks := await services.writer.write(articles_to_fetch, services.clock(), BATCH):
-        now, later = _within_budget(tasks, asked)
-        await services.writer.write(_begin, now, later, services.clock() + RETRY_AFTER[0])
-        done += await _fetch_batch(services, now)
+        paused = await services.writer.write(paused_hosts, services.clock())
+        now, later = _turns(services, tasks, asked, paused)
+        await services.writer.write(_postpone, later)
+        services.progress.begin("fetch", len(now))
+        done += await _fetch_batch(services, [task for task in now if not task.cut_off], side_by_side=True)
+        suspects = sorted((task for task in now if task.cut_off), key=lambda task: task.cut_off)
+        done += await _fetch_batch(services, suspects, side_by_side=False)
     return done
 
 
-def _begin(db: sqlite3.Connection, now: list[FetchTask], later: list[FetchTask], until: datetime) -> None:
-    begin_fetches(db, now)
-    postpone_fetches(db, [task.article_id for task in later], until)
+def _postpone(db: sqlite3.Connection, later: Sequence[tuple[FetchTask, datetime]]) -> None:
+    for task, until in later:
+        postpone_fetch(db, task.article_id, until)
 
 
-async def _fetch_batch(services: Services, tasks: Sequence[FetchTask]) -> int:
-    services.progress.begin("fetch", len(tasks))
-
+async def _fetch_batch(services: Services, tasks: Sequence[FetchTask], *, side_by_side: bool) -> int:
     async def fetch_one(task: FetchTask) -> bool:
         settled = await _fetch(services, task)
         services.progress.advance("fetch")
         return settled
 
-    return sum(await for_each(tasks, fetch_one, services.config.network.concurrency))
+    limit = services.config.network.concurrency if side_by_side else 1
+    return sum(await for_each(tasks, fetch_one, limit))
 
 
-def _within_budget(
-    tasks: Sequence[FetchTask], asked: Counter[str]
-) -> tuple[list[FetchTask], list[FetchTask]]:
+def _turns(
+    services: Services, tasks: Sequence[FetchTask], asked: Counter[str], paused: Mapping[str, datetime]
+) -> tuple[list[FetchTask], list[tuple[FetchTask, datetime]]]:
     """Part tasks into now and later. Now is in an order in which hosts take turns: none holds up all."""
     now: list[tuple[int, FetchTask]] = []
     later = []
     for task in tasks:
         host = urlsplit(task.url).hostname or ""
-        asked[host] += 1
-        if asked[host] <= PER_HOST_AND_CYCLE:
-            now.append((asked[host], task))
+        if not _wants_page(services, task):
+            now.append((0, task))
+        elif host in paused:
+            later.append((task, paused[host]))
+        elif asked[host] >= PER_HOST_AND_CYCLE:
+            later.append((task, services.clock() + RETRY_AFTER[0]))
         else:
-            later.append(task)
+            asked[host] += 1
+            now.append((asked[host], task))
     return [task for _, task in sorted(now, key=lambda turn: turn[0])], later
 
 
 async def _fetch(services: Services, task: FetchTask) -> bool:
-    outcome = _deadly(task) or await _read(services, task)
+    outcome: Outcome = _deadly(task) or await _read(services, task)
     now = services.clock()
-    if isinstance(outcome, Retry) and not _is_last(task):
-        until = now + (outcome.after or RETRY_AFTER[task.attempts])
-        await services.writer.write(postpone_fetches, [task.article_id], until, outcome.detail)
-        return False
-    if isinstance(outcome, Retry):
+    if isinstance(outcome, Retry) and task.attempts >= len(RETRY_AFTER):
         outcome = _without_page(task, ArticleStatus.FAILED, outcome.detail)
-    outlet = services.outlets.of_url(outcome.url) or task.feed_outlet or ""
-    await services.writer.write(save_extraction, task.article_id, outcome, outlet, now)
-    return True
+    if isinstance(outcome, Extraction):
+        outlet = services.outlets.of_url(outcome.url) or task.feed_outlet or ""
+        await services.writer.write(save_extraction, task.article_id, outcome, outlet, now)
+        return True
+    if isinstance(outcome, Pause):
+        await services.writer.write(_pause, task.article_id, outcome)
+    else:
+        until = now + RETRY_AFTER[task.attempts]
+        await services.writer.write(fail_fetch, task.article_id, until, outcome.detail)
+    return False
 
 
-async def _read(services: Services, task: FetchTask) -> Extraction | Retry:
+def _pause(db: sqlite3.Connection, article_id: int, pause: Pause) -> None:
+    """Leave the page for later, and its host alone, across restarts: nothing is held against the page."""
+    pause_host(db, pause.host, pause.until)
+    postpone_fetch(db, article_id, pause.until)
+
+
+async def _read(services: Services, task: FetchTask) -> Outcome:
     if not _wants_page(services, task):
         return _without_page(task, ArticleStatus.TEASER, "the feed is set to full_text: false")
+    await services.writer.write(begin_fetch, task.article_id)
     answer = await services.web.get(
         task.url, max_bytes=services.config.network.max_page_size, accept=PAGE_TYPES, robots=True
     )
     if isinstance(answer, FetchFailure):
-        return _refused(task, answer)
+        return _refused(task, answer, services.clock())
     if answer.status == 200:
         return await _extract(services, task, answer)
-    return _answered(task, answer.status)
+    return _answered(task, answer, services.clock())
 
 
 async def _extract(services: Services, task: FetchTask, answer: Fetched) -> Extraction | Retry:
@@ -134,20 +178,28 @@ def _wants_page(services: Services, task: FetchTask) -> bool:
     return services.config.defaults.full_text if wanted is None else wanted
 
 
-def _refused(task: FetchTask, failure: FetchFailure) -> Extraction | Retry:
+def _refused(task: FetchTask, failure: FetchFailure, now: datetime) -> Outcome:
     if failure.problem in _BLOCKED_PROBLEMS:
         return _without_page(task, ArticleStatus.BLOCKED, failure.detail)
-    after = timedelta(seconds=failure.retry_after) if failure.retry_after else None
-    return Retry(failure.detail, after)
+    if failure.problem is FetchProblem.PAUSED:
+        return _paused(failure.url, failure.retry_after, now)
+    return Retry(failure.detail)
 
 
-def _answered(task: FetchTask, status: int) -> Extraction | Retry:
-    detail = f"the page answered {status}"
-    if status in _GONE_STATUS:
+def _answered(task: FetchTask, answer: Fetched, now: datetime) -> Outcome:
+    detail = f"the page answered {answer.status}"
+    if answer.status in _GONE_STATUS:
         return _without_page(task, ArticleStatus.GONE, detail)
-    if status in _BLOCKED_STATUS:
+    if answer.status in _BLOCKED_STATUS:
         return _without_page(task, ArticleStatus.BLOCKED, detail)
-    return Retry(detail)
+    seconds = retry_after(answer.headers, now)
+    return _paused(answer.url, seconds, now) if answer.status == 429 and seconds else Retry(detail)
+
+
+def _paused(url: str, seconds: float | None, now: datetime) -> Pause:
+    """Wait for as long as the host says, within reason (conformance rule B14)."""
+    asked = min(seconds or 0.0, LONGEST_PAUSE.total_seconds())
+    return Pause(urlsplit(url).hostname or "", now + max(timedelta(seconds=asked), RETRY_AFTER[0]))
 
 
 def _without_page(task: FetchTask, status: ArticleStatus, detail: str) -> Extraction:
@@ -156,12 +208,8 @@ def _without_page(task: FetchTask, status: ArticleStatus, detail: str) -> Extrac
 
 def _deadly(task: FetchTask) -> Extraction | None:
     """Give up a page whose every attempt ended with the process: it would do so for ever."""
-    if task.attempts <= len(RETRY_AFTER):
+    if task.cut_off < MOST_CUT_OFF:
         return None
     return _without_page(
         task, ArticleStatus.FAILED, "the service stopped each time it tried to read the page"
     )
-
-
-def _is_last(task: FetchTask) -> bool:
-    return task.attempts >= len(RETRY_AFTER)

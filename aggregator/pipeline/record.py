@@ -13,6 +13,8 @@ import structlog
 from aggregator.articles import canonical_url
 from aggregator.feeds import (
     EntryPlan,
+    EntryUpdate,
+    KnownEntry,
     PollResult,
     PollRules,
     believed_redirect,
@@ -34,7 +36,7 @@ from aggregator.model import (
     PollOutcome,
 )
 from aggregator.reports.outlets import OutletList
-from aggregator.store.articles import FoundArticle, fetch_again, find_or_add
+from aggregator.store.articles import FoundArticle, fetch_again, find_or_add, move_article
 from aggregator.store.entries import apply_plan, known_entries, point_to_article
 from aggregator.store.feeds import FeedRow, PollRow, describe_feed, log_poll, pause_host, save_feed
 
@@ -134,13 +136,30 @@ def _store_entries(
         log.warning("entries renamed", feed=feed.url, flood=plan.flood, guids_unstable=plan.guids_unstable)
     ids = apply_plan(db, feed.id, plan, now)
     language = feed.language or document.language
-    for entry_id, new in zip(ids, plan.new, strict=False):
+    for entry_id, new in zip(ids, plan.new, strict=True):
         found = _found(new.entry, language, outlets)
         if found:
-            point_to_article(db, [entry_id], find_or_add(db, found, now))
-    fetch_again(db, [update.id for update in plan.updated], now)
+            point_to_article(db, entry_id, find_or_add(db, found, now))
+    before = {row.id: row for row in known}
+    for update in plan.updated:
+        found = _found(update.entry, language, outlets)
+        if found:
+            _follow(db, before[update.id], update, found, now)
     describe_feed(db, feed.id, title=document.title, home_url=document.home_url, language=document.language)
     return plan
+
+
+def _follow(
+    db: sqlite3.Connection, before: KnownEntry, update: EntryUpdate, found: FoundArticle, now: datetime
+) -> None:
+    """Have the page of a changed entry read again, at the entry's new link if that is what changed (L30)."""
+    if before.url and before.place == update.place:
+        fetch_again(db, update.id, now)
+        return
+    same = " ".join(before.title.split()) == " ".join(update.entry.title.split())
+    moved_here = same and move_article(db, update.id, found, now)
+    if not moved_here:
+        point_to_article(db, update.id, find_or_add(db, found, now))
 
 
 def _found(entry: ParsedEntry, language: str | None, outlets: OutletList) -> FoundArticle | None:

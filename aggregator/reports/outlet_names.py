@@ -100,8 +100,8 @@ def _case_fits(written: str, form: str) -> bool:
         return written == form or written == form.capitalize() or written.isupper()
     if written[:1].islower():
         return False
-    if len(form) == 2 and form.isupper():
-        return written.isupper()
+    if form.isupper():  # initials: "Wsj" is an editor's choice, "SpA" is a company
+        return written.isupper() or (len(form) > 2 and written == written.capitalize())
     return True
 
 

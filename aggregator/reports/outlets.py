@@ -1,10 +1,10 @@
 """The newsrooms of the world that we know by name: whose address is this, whose name is that.
 
 The built-in list is ``data/outlets.tsv``: tab-separated with a header, one outlet a line. ``domain`` holds
-the outlet's domain and, after blanks, other hosts of the same newsroom (``bbc.com bbc.co.uk``; a path makes two
-papers of one host: ``cincodias.elpais.com elpais.com/cincodias``). ``family`` is a key shared by outlets of one
-owner that are not independent of each other. ``languages`` are separated by commas, ``aliases`` by semicolons;
-their marks are explained in ``outlet_names``.
+the outlet's domain and, after blanks, other hosts of the same newsroom (``bbc.com bbc.co.uk``; a path makes
+two papers of one host: ``cincodias.elpais.com elpais.com/cincodias``). ``family`` is a key shared by outlets
+of one owner that are not independent of each other. ``languages`` are separated by commas, ``aliases`` by
+semicolons; their marks are explained in ``outlet_names``.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class OutletList:
     def load(cls, extra: Iterable[Outlet] = ()) -> OutletList:
         """Return the built-in list, corrected and extended by ``extra`` (feeds.yaml, or learned from feeds).
 
-        What an extra outlet says of a known one replaces that field (a name equal to its domain says nothing);
-        its aliases are added. Where it names one of several hosts of a newsroom (``bbc.co.uk``), that host
-        becomes the outlet's domain.
+        What an extra outlet says of a known one replaces that field (a name equal to its domain says
+        nothing); its aliases are added. Where it names one of several hosts of a newsroom (``bbc.co.uk``),
+        that host becomes the outlet's domain.
         """
         outlets = dict(_built_in())
         hosts = {host: outlet.domain for outlet in outlets.values() for host in outlet.hosts}

@@ -59,7 +59,7 @@ def make_window(members: Sequence[Member], span_hours: float, encoder: str = "us
     hours = np.array([member.published_at.timestamp() / 3600 for member in members])
     return Window(
         features,
-        adapt(features.vectors, load_background(encoder)),
+        adapt(features.vectors, _codes([member.lang or '' for member in members]), load_background(encoder)),
         hours,
         _codes([member.lang or "" for member in members]),
         _codes([member.outlet for member in members]),
@@ -71,17 +71,19 @@ def make_window(members: Sequence[Member], span_hours: float, encoder: str = "us
 
 _BACKGROUND = 300.0  # articles that the general background counts for beside the window's own
 _SOFT = 0.5
+_LANGUAGE = 30.0
 
 
-def adapt(vectors: NDArray[np.float32], background: Background) -> NDArray[np.float32]:
+def adapt(vectors: NDArray[np.float32], languages: Ints, background: Background) -> NDArray[np.float32]:
     """Subtract what the window's articles have in common and damp the directions in which they differ most.
 
     Where every article is about one Olympics, "Olympics" says nothing: what idf does for words.
     """
-    return np.stack([_adapt(kind, k, background) for k, kind in enumerate(vectors)]) if vectors.size else vectors
+    adapted = [_adapt(kind, languages, k, background) for k, kind in enumerate(vectors)]
+    return np.stack(adapted) if vectors.size else vectors
 
 
-def _adapt(vectors: NDArray[np.float32], kind: int, background: Background) -> NDArray[np.float32]:
+def _adapt(vectors: NDArray[np.float32], languages: Ints, kind: int, background: Background) -> NDArray[np.float32]:
     there = np.abs(vectors).sum(1) > 0
     present = vectors[there].astype(np.float64)
     count = len(present)
@@ -94,6 +96,9 @@ def _adapt(vectors: NDArray[np.float32], kind: int, background: Background) -> N
     deviation = np.sqrt(np.maximum(variance, 0))
     damped = (axes / (deviation + _SOFT * deviation[-1])) @ axes.T
     moved = (vectors - mean) @ damped
+    for language in np.unique(languages):
+        rows = there & (languages == language)
+        moved[rows] -= moved[rows].sum(0) / (rows.sum() + _LANGUAGE)
     moved[~there] = 0
     return (moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 

@@ -33,10 +33,20 @@ def texts_to_analyse(db: sqlite3.Connection, limit: int) -> list[Text]:
 
 
 def save_analyses(
-    db: sqlite3.Connection, analyses: Sequence[Analysis], *, encoder: str, version: str
+    db: sqlite3.Connection,
+    texts: Sequence[Text],
+    analyses: Sequence[Analysis],
+    *,
+    encoder: str,
+    version: str,
 ) -> None:
-    """Store features and citations, and mark the articles to be clustered, for the first time or again."""
-    for analysis in analyses:
+    """Store features and citations, and mark the articles to be clustered, for the first time or again.
+
+    An article whose text is by now another than the one that was analysed goes on waiting.
+    """
+    for text, analysis in zip(texts, analyses, strict=True):
+        if not _is_current(db, text):
+            continue
         key = (analysis.article_id,)
         db.execute(
             "INSERT INTO features (article_id, encoder, data) VALUES (?, ?, ?) ON CONFLICT (article_id)"
@@ -51,18 +61,43 @@ def save_analyses(
         )
 
 
-def forget_analyses(db: sqlite3.Connection, version: str, encoder: str) -> int:
-    """Mark what an older version or another encoder analysed, to be analysed anew; returns how many."""
-    return db.execute(
-        "UPDATE articles SET analysed_by = NULL WHERE analysed_by IS NOT NULL AND (analysed_by <> ?"
-        " OR id IN (SELECT article_id FROM features WHERE encoder <> ?))",
-        (version, encoder),
-    ).rowcount
+def forget_analyses(db: sqlite3.Connection, version: str, encoder: str) -> None:
+    """Mark everything to be analysed anew, if an older version or another encoder was the last to analyse."""
+    by = f"{version} {encoder}"
+    last = db.execute("SELECT value FROM about WHERE key = 'analysed_by'").fetchone()
+    if last is None or last["value"] != by:
+        db.execute("UPDATE articles SET analysed_by = NULL WHERE analysed_by IS NOT NULL")
+        db.execute("INSERT OR REPLACE INTO about (key, value) VALUES ('analysed_by', ?)", (by,))
 
 
 def skip_analysis(db: sqlite3.Connection, article_id: int, version: str, detail: str) -> None:
-    """Leave an article out of clustering, saying why, until its text or the analysis changes."""
-    db.execute("UPDATE articles SET analysed_by = ?, detail = ? WHERE id = ?", (version, detail, article_id))
+    """Leave an article out of clustering, saying why, until its text or the analysis changes.
+
+    The others of the cluster that it was in are clustered again; a cluster that is left empty keeps its id.
+    """
+    db.execute(
+        "UPDATE articles SET to_cluster = 1 WHERE id <> :id"
+        " AND cluster_id = (SELECT cluster_id FROM articles WHERE id = :id)",
+        {"id": article_id},
+    )
+    db.execute(
+        "UPDATE clusters SET article_count = 0, outlet_count = 0, independent_count = 0"
+        " WHERE article_count = 1 AND id = (SELECT cluster_id FROM articles WHERE id = ?)",
+        (article_id,),
+    )
+    db.execute("DELETE FROM features WHERE article_id = ?", (article_id,))
+    db.execute("DELETE FROM citations WHERE article_id = ?", (article_id,))
+    db.execute("DELETE FROM cluster_links WHERE article_id = :id OR other_id = :id", {"id": article_id})
+    db.execute(
+        "UPDATE articles SET analysed_by = ?, detail = ?, cluster_id = NULL, copy_of = NULL, to_cluster = 0"
+        " WHERE id = ?",
+        (version, detail, article_id),
+    )
+
+
+def _is_current(db: sqlite3.Connection, text: Text) -> bool:
+    query = "SELECT 1 FROM articles WHERE id = ? AND title = ? AND text = ?"
+    return db.execute(query, (text.article_id, text.title, text.text)).fetchone() is not None
 
 
 def _cite(db: sqlite3.Connection, article_id: int, citation: Citation) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aggregator.articles.plain import count_words
 from aggregator.model import ArticleStatus, EntryText, Extraction
 from aggregator.store.outlets import ensure_outlet
 from aggregator.store.times import from_text, to_text
@@ -33,7 +34,8 @@ class FetchTask:
     url: str
     feed_url: str | None  # of a feed that mentions it
     feed_outlet: str | None
-    attempts: int  # begun before this one
+    attempts: int  # that failed
+    cut_off: int  # how often the process was killed in the middle of one
     entry: EntryText
 
 
@@ -60,82 +62,94 @@ def find_or_add(db: sqlite3.Connection, found: FoundArticle, now: datetime) -> i
     return known
 
 
-def fetch_again(db: sqlite3.Connection, entry_ids: Iterable[int], now: datetime) -> None:
-    """Make the articles due whose entries have changed, unless they change at every look."""
-    db.executemany(
-        "UPDATE articles SET next_fetch_at = ?, attempts = 0 WHERE fetch_url IS NOT NULL"
+def fetch_again(db: sqlite3.Connection, entry_id: int, now: datetime) -> None:
+    """Make the article due whose entry has changed, unless it changes at every look."""
+    db.execute(
+        "UPDATE articles SET next_fetch_at = ?, attempts = 0, cut_off = 0 WHERE fetch_url IS NOT NULL"
         " AND id = (SELECT article_id FROM entries WHERE entries.id = ?)"
         " AND (SELECT count(*) FROM article_revisions WHERE article_id = articles.id) < ?",
-        [(to_text(now), entry_id, REVISIONS_KEPT) for entry_id in entry_ids],
+        (to_text(now), entry_id, REVISIONS_KEPT),
     )
+
+
+def move_article(db: sqlite3.Connection, entry_id: int, found: FoundArticle, now: datetime) -> bool:
+    """Have an entry's article read at its new link; False where there is none, or the link is known."""
+    row = db.execute("SELECT article_id FROM entries WHERE id = ?", (entry_id,)).fetchone()
+    if row["article_id"] is None or article_at(db, found.url) or article_at(db, found.fetch_url):
+        return False
+    db.execute("UPDATE articles SET fetch_url = ? WHERE id = ?", (found.fetch_url, row["article_id"]))
+    _remember_urls(db, row["article_id"], (found.url, found.fetch_url))
+    fetch_again(db, entry_id, now)
+    return True
 
 
 def articles_to_fetch(db: sqlite3.Connection, now: datetime, limit: int) -> list[FetchTask]:
     """Return the pages that are due, the longest waiting first."""
     rows = db.execute(
-        "SELECT articles.id, articles.fetch_url, articles.attempts, articles.title, entries.summary,"
+        "SELECT articles.id, articles.fetch_url, articles.attempts, articles.cut_off, articles.title,"
+        " entries.summary,"
         " entries.content, entries.author, entries.published_at, feeds.url AS feed_url,"
         " feeds.outlet AS feed_outlet, feeds.language"
         " FROM articles LEFT JOIN entries ON entries.id ="
         " (SELECT min(e.id) FROM entries AS e WHERE e.article_id = articles.id)"
         " LEFT JOIN feeds ON feeds.id = entries.feed_id"
-        " WHERE articles.next_fetch_at <= ? AND articles.in_flight = 0"
+        " WHERE articles.next_fetch_at <= ?"
         " ORDER BY articles.next_fetch_at, articles.id LIMIT ?",
         (to_text(now), limit),
     )
     return [_task(row) for row in rows]
 
 
-def begin_fetches(db: sqlite3.Connection, tasks: Sequence[FetchTask]) -> None:
-    """Count the attempts before they begin: a page that kills the process is given up in the end."""
-    db.executemany(
-        "UPDATE articles SET attempts = attempts + 1, in_flight = 1 WHERE id = ?",
-        [(task.article_id,) for task in tasks],
+def begin_fetch(db: sqlite3.Connection, article_id: int) -> None:
+    """Note that a page is being read, before it is: one that kills the process is known by that mark."""
+    db.execute("UPDATE articles SET in_flight = 1 WHERE id = ?", (article_id,))
+
+
+def release_fetches(db: sqlite3.Connection) -> None:
+    """Take the mark off what was cut off in good order: that says nothing against the pages."""
+    db.execute("UPDATE articles SET in_flight = 0 WHERE in_flight = 1")
+
+
+def blame_fetches(db: sqlite3.Connection) -> None:
+    """Count it against the pages that a killed process was reading. Only for who holds the database."""
+    db.execute("UPDATE articles SET in_flight = 0, cut_off = cut_off + 1 WHERE in_flight = 1")
+
+
+def postpone_fetch(db: sqlite3.Connection, article_id: int, until: datetime) -> None:
+    """Leave an article for later, without anything to be held against it."""
+    db.execute(
+        "UPDATE articles SET next_fetch_at = ?, in_flight = 0 WHERE id = ?", (to_text(until), article_id)
     )
 
 
-def resume_fetches(db: sqlite3.Connection) -> int:
-    """Take up again what a killed process was fetching. Only for the one that holds the database."""
-    return db.execute("UPDATE articles SET in_flight = 0 WHERE in_flight = 1").rowcount
-
-
-def postpone_fetches(
-    db: sqlite3.Connection, article_ids: Iterable[int], until: datetime, detail: str | None = None
-) -> None:
-    """Leave articles for a later attempt, saying why."""
-    db.executemany(
-        "UPDATE articles SET next_fetch_at = ?, in_flight = 0, detail = coalesce(?, detail) WHERE id = ?",
-        [(to_text(until), detail, article_id) for article_id in article_ids],
-    )
+def fail_fetch(db: sqlite3.Connection, article_id: int, until: datetime, detail: str) -> None:
+    """Leave an article for another attempt, saying what was wrong with this one."""
+    db.execute("UPDATE articles SET attempts = attempts + 1, detail = ? WHERE id = ?", (detail, article_id))
+    postpone_fetch(db, article_id, until)
 
 
 def save_extraction(
     db: sqlite3.Connection, article_id: int, extraction: Extraction, outlet: str, now: datetime
-) -> int:
-    """Store what was read from a page; returns the article that has it now.
+) -> int | None:
+    """Store what was read from a page; returns the article that has it now, None if it was pruned.
 
     Where the page turns out to be one that is known under its canonical address, the entries move there
     and the newcomer goes: one page is one article.
     """
-    ensure_outlet(db, outlet)
     keeper = article_at(db, extraction.url)
-    old = db.execute("SELECT * FROM articles WHERE id = ?", (article_id,)).fetchone()
-    if keeper is not None and keeper != article_id:
-        if old["fetched_at"] is None:
-            _merge(db, article_id, keeper)
-            return keeper
-        extraction = replace(extraction, url=old["url"])  # known by its own address since long
-    if old["fetched_at"] is not None and _poorer(old, extraction):
-        db.execute("UPDATE articles SET next_fetch_at = NULL, in_flight = 0 WHERE id = ?", (article_id,))
-        return article_id
-    changed = (old["title"], old["text"]) != (extraction.title, extraction.text)
-    if changed and old["fetched_at"] is not None:
-        _keep_revision(db, old, now)
-    _update(db, article_id, extraction, outlet, now)
-    if changed or old["fetched_at"] is None:
-        db.execute("UPDATE articles SET analysed_by = NULL WHERE id = ?", (article_id,))
-    _remember_urls(db, article_id, (extraction.url,))
-    db.execute("UPDATE entries SET content = '' WHERE article_id = ? AND content <> ''", (article_id,))
+    old = _row(db, article_id)
+    if old is None:
+        return None
+    if keeper is None or keeper == article_id:
+        _store(db, old, extraction, outlet, now)
+    elif old["fetched_at"] is not None:  # known by its own address since long
+        _store(db, old, replace(extraction, url=old["url"]), outlet, now)
+    else:
+        _merge(db, article_id, keeper)
+        kept = _row(db, keeper)
+        if kept and extraction.status is ArticleStatus.FULL and kept["status"] != ArticleStatus.FULL:
+            _store(db, kept, extraction, outlet, now)
+        return keeper
     return article_id
 
 
@@ -157,6 +171,23 @@ def import_article(
     return known_id, known is None
 
 
+def _store(
+    db: sqlite3.Connection, old: sqlite3.Row, extraction: Extraction, outlet: str, now: datetime
+) -> None:
+    """Write what was read over what is known, unless it is less than that: a wall, a stub, an error page."""
+    if old["status"] == ArticleStatus.FULL and extraction.status is not ArticleStatus.FULL:
+        db.execute("UPDATE articles SET next_fetch_at = NULL, in_flight = 0 WHERE id = ?", (old["id"],))
+        return
+    changed = (old["title"], old["text"]) != (extraction.title, extraction.text)
+    if changed and old["fetched_at"] is not None:
+        _keep_revision(db, old, now)
+    _update(db, old["id"], extraction, outlet, now)
+    if changed or old["fetched_at"] is None:
+        db.execute("UPDATE articles SET analysed_by = NULL WHERE id = ?", (old["id"],))
+    _remember_urls(db, old["id"], (extraction.url,))
+    db.execute("UPDATE entries SET content = '' WHERE article_id = ? AND content <> ''", (old["id"],))
+
+
 def _insert(db: sqlite3.Connection, found: FoundArticle, now: datetime) -> int:
     ensure_outlet(db, found.outlet)
     published = None if found.entry.published_at is None else min(found.entry.published_at, now)
@@ -172,9 +203,15 @@ def _insert(db: sqlite3.Connection, found: FoundArticle, now: datetime) -> int:
     return int(row["id"])
 
 
+def _row(db: sqlite3.Connection, article_id: int) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute("SELECT * FROM articles WHERE id = ?", (article_id,)).fetchone()
+    return row
+
+
 def _update(
     db: sqlite3.Connection, article_id: int, extraction: Extraction, outlet: str, now: datetime
 ) -> None:
+    ensure_outlet(db, outlet)
     published = None if extraction.published_at is None else min(extraction.published_at, now)
     db.execute(
         "UPDATE articles SET url = :url, outlet = :outlet, title = :title, text = :text, lang = :lang,"
@@ -186,16 +223,10 @@ def _update(
             "id": article_id, "url": extraction.url, "outlet": outlet, "title": extraction.title,
             "text": extraction.text, "lang": extraction.lang, "author": extraction.author,
             "published": to_text(published), "status": extraction.status,
-            "words": len(extraction.text.split()), "links": json.dumps(extraction.links),
+            "words": count_words(extraction.text), "links": json.dumps(extraction.links),
             "detail": extraction.detail, "now": to_text(now),
         },
     )  # fmt: skip
-
-
-def _poorer(old: sqlite3.Row, extraction: Extraction) -> bool:
-    """Say whether a later look at a page brought less than is stored: a wall, a stub, an error page."""
-    had = old["status"] == ArticleStatus.FULL
-    return had and extraction.status is not ArticleStatus.FULL
 
 
 def _keep_revision(db: sqlite3.Connection, old: sqlite3.Row, now: datetime) -> None:
@@ -225,6 +256,7 @@ def _task(row: sqlite3.Row) -> FetchTask:
         feed_url=row["feed_url"],
         feed_outlet=row["feed_outlet"],
         attempts=row["attempts"],
+        cut_off=row["cut_off"],
         entry=EntryText(
             title=row["title"],
             summary=row["summary"] or "",

@@ -24,22 +24,34 @@ class NewArticle:
     at: datetime
 
 
-_AROUND = "coalesce(published_at, first_seen_at) BETWEEN :since AND :until"
-_CHOSEN = (
-    f"SELECT id FROM articles WHERE {_AROUND} UNION SELECT id FROM articles"
-    f" WHERE cluster_id IN (SELECT cluster_id FROM articles WHERE {_AROUND})"
-)
-_MEMBERS = (
-    "SELECT articles.id, outlet, lang, cluster_id, word_count, features.data,"
-    " coalesce(published_at, first_seen_at) AS at"
-    " FROM articles JOIN features ON features.article_id = articles.id"
-    f" WHERE articles.id IN ({_CHOSEN}) ORDER BY articles.id"
-)
-_CITED = (
-    "SELECT article_id, json_group_array(outlet) AS outlets FROM"
-    " (SELECT DISTINCT article_id, outlet FROM citations"
-    f" WHERE outlet IS NOT NULL AND article_id IN ({_CHOSEN}) ORDER BY article_id, outlet) GROUP BY article_id"
-)
+# Those near in time, those a person put together with them, and the rest of the clusters that these are in.
+_CHOSEN = """
+    WITH near AS MATERIALIZED (
+        SELECT id, cluster_id FROM articles
+        WHERE coalesce(published_at, first_seen_at) BETWEEN :since AND :until
+    ), decided AS (
+        SELECT other_id AS id FROM near JOIN cluster_constraints ON article_id = near.id AND together
+        UNION SELECT article_id FROM near JOIN cluster_constraints ON other_id = near.id AND together
+    ), seeds AS MATERIALIZED (
+        SELECT id, cluster_id FROM near
+        UNION SELECT articles.id, cluster_id FROM decided JOIN articles ON articles.id = decided.id
+    )
+    SELECT id FROM seeds
+    UNION SELECT articles.id FROM articles JOIN (SELECT DISTINCT cluster_id FROM seeds) USING (cluster_id)
+"""
+_MEMBERS = """
+    SELECT articles.id, outlet, lang, cluster_id, word_count, features.data,
+        coalesce(published_at, first_seen_at) AS at
+    FROM json_each(:ids) AS chosen JOIN articles ON articles.id = chosen.value
+    JOIN features ON features.article_id = articles.id ORDER BY articles.id
+"""
+_CITED = """
+    SELECT article_id, json_group_array(outlet) AS outlets FROM
+        (SELECT DISTINCT article_id, outlet FROM json_each(:ids) AS chosen
+        JOIN citations ON citations.article_id = chosen.value
+        WHERE outlet IS NOT NULL ORDER BY article_id, outlet)
+    GROUP BY article_id
+"""
 
 
 def articles_to_cluster(db: sqlite3.Connection, limit: int) -> list[NewArticle]:
@@ -53,10 +65,15 @@ def articles_to_cluster(db: sqlite3.Connection, limit: int) -> list[NewArticle]:
 
 
 def members_around(db: sqlite3.Connection, since: datetime, until: datetime) -> list[Member]:
-    """Return every analysed article published in a span of time, and the rest of the clusters these are in."""
+    """Return all that clustering must see of a span of time.
+
+    That is every analysed article published in it, those that people put together with one of them, and the
+    rest of the clusters that these are in.
+    """
     span = {"since": to_text(since), "until": to_text(until)}
-    rows = db.execute(_MEMBERS, span).fetchall()
-    cited = {row["article_id"]: tuple(json.loads(row["outlets"])) for row in db.execute(_CITED, span)}
+    ids = {"ids": json.dumps([row["id"] for row in db.execute(_CHOSEN, span)])}
+    rows = db.execute(_MEMBERS, ids).fetchall()
+    cited = {row["article_id"]: tuple(json.loads(row["outlets"])) for row in db.execute(_CITED, ids)}
     return [
         Member(
             article_id=row["id"],
@@ -110,10 +127,10 @@ def cluster_contents(
 def constraints_among(db: sqlite3.Connection, article_ids: Iterable[int]) -> list[Constraint]:
     """Return the decisions of people that concern any of these articles."""
     rows = db.execute(
-        "SELECT DISTINCT c.article_id, c.other_id, c.together FROM cluster_constraints AS c"
-        " JOIN json_each(?) AS wanted ON wanted.value IN (c.article_id, c.other_id)"
-        " ORDER BY c.article_id, c.other_id",
-        (json.dumps(list(article_ids)),),
+        "SELECT article_id, other_id, together FROM cluster_constraints"
+        " WHERE article_id IN (SELECT value FROM json_each(:ids))"
+        " OR other_id IN (SELECT value FROM json_each(:ids)) ORDER BY article_id, other_id",
+        {"ids": json.dumps(list(article_ids))},
     )
     return [Constraint(row["article_id"], row["other_id"], bool(row["together"])) for row in rows]
 
@@ -135,9 +152,20 @@ def new_cluster_ids(db: sqlite3.Connection, count: int, at: datetime) -> list[in
 def assign(db: sqlite3.Connection, cluster_of: Mapping[int, int], copy_of: Mapping[int, int | None]) -> None:
     """Put articles into clusters, and say whose text they republish."""
     db.executemany(
-        "UPDATE articles SET cluster_id = ?, copy_of = ?, to_cluster = 0 WHERE id = ?",
+        "UPDATE articles SET cluster_id = ?, copy_of = ? WHERE id = ?",
         [(cluster, copy_of.get(article), article) for article, cluster in cluster_of.items()],
     )
+
+
+def all_there(db: sqlite3.Connection, article_ids: Sequence[int]) -> bool:
+    """Say whether none of these articles was pruned meanwhile."""
+    query = "SELECT count(*) FROM json_each(?) JOIN articles ON articles.id = value"
+    return bool(db.execute(query, (json.dumps(article_ids),)).fetchone()[0] == len(article_ids))
+
+
+def end_waiting(db: sqlite3.Connection, article_ids: Iterable[int]) -> None:
+    """Note that articles wait no longer to be clustered."""
+    db.executemany("UPDATE articles SET to_cluster = 0 WHERE id = ?", [(i,) for i in article_ids])
 
 
 def save_links(
@@ -208,12 +236,16 @@ def add_constraint(db: sqlite3.Connection, constraint: Constraint, at: datetime)
         " ON CONFLICT (article_id, other_id) DO UPDATE SET together = excluded.together, at = excluded.at",
         (low, high, int(constraint.together), to_text(at)),
     )
-    db.execute("UPDATE articles SET to_cluster = 1 WHERE id IN (?, ?)", (low, high))
+    db.execute(
+        "UPDATE articles SET to_cluster = 1 WHERE id IN (SELECT article_id FROM features"
+        " WHERE article_id IN (?, ?))",
+        (low, high),
+    )
 
 
-def recluster_everything(db: sqlite3.Connection) -> int:
-    """Mark every analysed article to be clustered anew; returns how many there are."""
-    return db.execute("UPDATE articles SET to_cluster = 1 WHERE analysed_by IS NOT NULL").rowcount
+def recluster_everything(db: sqlite3.Connection) -> None:
+    """Mark every article that has features to be clustered anew."""
+    db.execute("UPDATE articles SET to_cluster = 1 WHERE id IN (SELECT article_id FROM features)")
 
 
 def resolve_cluster(db: sqlite3.Connection, cluster_id: int) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
 from datetime import datetime
 
 from aggregator.feeds.identity import EntryPlan, EntryUpdate, KnownEntry, LookupKeys, NewEntry
@@ -29,16 +28,16 @@ def known_entries(db: sqlite3.Connection, feed_id: int, keys: LookupKeys) -> lis
 
 
 def apply_plan(db: sqlite3.Connection, feed_id: int, plan: EntryPlan, now: datetime) -> list[int]:
-    """Insert what is new and update what changed; returns the ids of both, in the plan's order."""
+    """Insert what is new and update what changed; returns the ids of the new entries, in the plan's order."""
     inserted = [_insert(db, feed_id, new, now) for new in plan.new]
     for update in plan.updated:
-        _update(db, update)
-    return inserted + [update.id for update in plan.updated]
+        _update(db, update, now)
+    return inserted
 
 
-def point_to_article(db: sqlite3.Connection, entry_ids: Iterable[int], article_id: int) -> None:
-    """Say which article entries lead to."""
-    db.executemany("UPDATE entries SET article_id = ? WHERE id = ?", [(article_id, i) for i in entry_ids])
+def point_to_article(db: sqlite3.Connection, entry_id: int, article_id: int) -> None:
+    """Say which article an entry leads to."""
+    db.execute("UPDATE entries SET article_id = ? WHERE id = ?", (article_id, entry_id))
 
 
 def _insert(db: sqlite3.Connection, feed_id: int, new: NewEntry, now: datetime) -> int:
@@ -56,18 +55,16 @@ def _insert(db: sqlite3.Connection, feed_id: int, new: NewEntry, now: datetime) 
     return int(row["id"])
 
 
-def _update(db: sqlite3.Connection, update: EntryUpdate) -> None:
+def _update(db: sqlite3.Connection, update: EntryUpdate, now: datetime) -> None:
     entry: ParsedEntry = update.entry
     db.execute(
         "UPDATE entries SET url = ?, title = ?, summary = ?, content = ?, author = ?, published_raw = ?,"
-        " place = ?,"
-        " digest = ?, earlier = ?, revisions = ?, updated_at = ?,"
+        " place = ?, digest = ?, earlier = ?, revisions = ?, updated_at = ?,"
         " published_at = min(coalesce(?, published_at), first_seen_at) WHERE id = ?",
         (
             entry.url, entry.title, entry.summary, entry.content, entry.author, entry.published_raw,
-            update.place,
-            update.digest, json.dumps(update.earlier), update.revisions, to_text(entry.updated_at),
-            to_text(entry.published_at), update.id,
+            update.place, update.digest, json.dumps(update.earlier), update.revisions,
+            to_text(_not_after(entry.updated_at, now)), to_text(entry.published_at), update.id,
         ),
     )  # fmt: skip
 

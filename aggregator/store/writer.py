@@ -43,10 +43,16 @@ class Writer:
         """Run a store function in a transaction and wait for it."""
         return self.submit(operation, *args, **kwargs).result()
 
+    async def outside_transaction(self, operation: Callable[[sqlite3.Connection], R]) -> R:
+        """Run upkeep that SQLite does not allow in a transaction, such as a checkpoint."""
+        return await asyncio.wrap_future(self._thread.submit(operation, self._connection))
+
     def close(self) -> None:
         """Finish what is queued, fold the write-ahead log back into the file and close it."""
-        self._thread.submit(self._close).result()
-        self._thread.shutdown()
+        try:
+            self._thread.submit(self._close).result()
+        finally:
+            self._thread.shutdown()
 
     def __enter__(self) -> Writer:
         return self
@@ -61,5 +67,7 @@ class Writer:
             return operation(self._connection, *args, **kwargs)
 
     def _close(self) -> None:
-        self._connection.execute("PRAGMA optimize")
-        self._connection.close()
+        try:
+            self._connection.execute("PRAGMA optimize")
+        finally:
+            self._connection.close()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aggregator.web.decode import BodyTooLargeError, decode
+from aggregator.web.transport import Body
 
 if TYPE_CHECKING:
-    import httpcore
+    import httpx
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -38,11 +39,11 @@ class Answer:
         return _first(self.headers, name)
 
 
-async def read_answer(response: httpcore.Response, limit: int, *, truncate: bool) -> Answer:
+async def read_answer(response: httpx.Response, limit: int, *, truncate: bool) -> Answer:
     """Read a response to its end, or to the limit. The body of a redirect is nobody's business: it is empty.
 
     Args:
-        response: As httpcore gives it; closing it is the caller's.
+        response: As the transport gives it; closing it is the caller's.
         limit: Bytes of the body, as received and as decoded.
         truncate: Whether a larger body is cut off there instead of being refused.
 
@@ -50,28 +51,28 @@ async def read_answer(response: httpcore.Response, limit: int, *, truncate: bool
         BadAnswerError: for answers to something that was not asked.
         BodyTooLargeError, UndecodableBodyError
     """
-    headers = tuple((name.decode("latin-1").lower(), value) for name, value in response.headers)
-    _refuse_odd(response.status, headers)
-    if response.status in _REDIRECTS:
+    headers = tuple((name.decode("latin-1").lower(), value) for name, value in response.headers.raw)
+    _refuse_odd(response.status_code, headers)
+    if response.status_code in _REDIRECTS:
         await _read(response, _REDIRECT_BODY)
-        return Answer(response.status, headers, b"")
+        return Answer(response.status_code, headers, b"")
     body = await _read_body(response, headers, limit, truncate=truncate)
-    if _brings_more(response) or (response.status in (204, 304) and _announces_body(headers)):
+    if _has_leftovers(response) or (response.status_code in (204, 304) and _announces_body(headers)):
         await response.extensions["network_stream"].aclose()
-    return Answer(response.status, headers, body)
+    return Answer(response.status_code, headers, body)
 
 
-async def _read_body(response: httpcore.Response, headers: Headers, limit: int, *, truncate: bool) -> bytes:
+async def _read_body(response: httpx.Response, headers: Headers, limit: int, *, truncate: bool) -> bytes:
     if not truncate and int(_first(headers, "content-length") or b"0") > limit:
         raise BodyTooLargeError
     raw = await _read(response, limit)
     return decode(raw, _first(headers, "content-encoding") or b"", limit, truncate=truncate)
 
 
-async def _read(response: httpcore.Response, limit: int) -> bytes:
+async def _read(response: httpx.Response, limit: int) -> bytes:
     """The body as received; a little more than the limit where there is more."""
     parts, size = [], 0
-    async for part in response.aiter_stream():
+    async for part in response.aiter_raw():
         parts.append(part)
         size += len(part)
         if size > limit:
@@ -91,13 +92,8 @@ def _refuse_odd(status: int, headers: Headers) -> None:
         raise BadAnswerError("The server answered with a stream that has no end.")
 
 
-def _brings_more(response: httpcore.Response) -> bool:
-    """Whether bytes came in behind the end of the answer: they would pass for the next answer (S53).
-
-    httpcore keeps them for the connection's next request and shows them in no public place.
-    """
-    stream: Any = response.stream
-    return bool(stream._stream._connection._h11_state.trailing_data[0])
+def _has_leftovers(response: httpx.Response) -> bool:
+    return isinstance(response.stream, Body) and response.stream.brings_more()
 
 
 def _announces_body(headers: Headers) -> bool:

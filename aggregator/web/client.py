@@ -1,8 +1,8 @@
 """The HTTP client: polite, bounded, and closed to everything that is not the public web.
 
-It stands on httpcore, the engine of httpx, and not on ``httpx.AsyncClient``: that one parses Location
-headers even when told not to follow them (and raises), keeps a cookie jar, logs whole URLs, rewrites paths,
-and decodes without a limit. All of these would have to be undone here.
+It sends httpx requests through a transport of its own, without ``httpx.AsyncClient`` around it: that one
+parses Location headers even when told not to follow them (and raises), keeps a cookie jar, logs whole URLs,
+rewrites paths, and decodes without a limit. All of these would have to be undone here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-import httpcore
 import httpx
 
 from aggregator.model import Fetched, FetchFailure, FetchProblem, Hop, Validators
@@ -26,10 +25,10 @@ from aggregator.web.connect import GuardedBackend, Resolver, SystemResolver
 from aggregator.web.failures import TooManyRedirectsError, explain
 from aggregator.web.guard import AddressGuard
 from aggregator.web.hosts import HostPausedError, Hosts, retry_after
-from aggregator.web.pools import Pools
 from aggregator.web.robots import MAX_BYTES, MAX_REDIRECTS, RobotsCache
 from aggregator.web.routes import Routes
 from aggregator.web.settings import ClientSettings
+from aggregator.web.transport import GuardedTransport
 from aggregator.web.urls import Target, UnusableURLError, as_text, follow, masked, parse
 
 _DEFAULT_PAUSE = 60.0  # seconds, after a 429 that does not say how long (B12)
@@ -95,7 +94,7 @@ class WebClient:
         self._routes = Routes(settings)
         context = ssl_context or httpx.create_ssl_context(trust_env=settings.trust_env)
         backend = GuardedBackend(self._guard, resolver or self._system_resolver)
-        self._pools = Pools(context, backend, self._routes.proxies(), settings.per_host)
+        self._transport = GuardedTransport(context, backend, self._routes.proxies(), settings.per_host)
         self.hosts = Hosts(
             concurrency=settings.concurrency,
             per_host=settings.per_host,
@@ -111,7 +110,7 @@ class WebClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._pools.aclose()
+        await self._transport.aclose()
         self._system_resolver.close()
 
     async def get(
@@ -190,7 +189,8 @@ class WebClient:
 
     async def _in_turn(self, journey: _Journey) -> Answer:
         host = journey.target.host.rstrip(".")
-        async with self.hosts.turn(host, spaced=not journey.hops):
+        proxy = self._routes.proxy_for(journey.target)
+        async with self.hosts.turn(host, spaced=not journey.hops), self._transport.turn(proxy):
             started = self._clock()
             try:
                 async with asyncio.timeout(journey.ask.deadline - journey.seconds):
@@ -209,20 +209,18 @@ class WebClient:
         self.hosts.pause(host, seconds or 0.0)
 
     async def _exchange(self, ask: Ask, target: Target) -> Answer:
-        proxy = self._routes.proxy_for(target)
         seconds = self._settings.timeout
-        request = httpcore.Request(
-            b"GET",
-            httpcore.URL(
-                scheme=target.scheme,
-                host=target.bracketed_host if proxy else target.host,
-                port=target.explicit_port,
-                target=target.path,
-            ),
+        request = httpx.Request(
+            "GET",
+            f"{target.scheme}://{target.authority}",
             headers=build_headers(ask, target),
-            extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds}},
+            extensions={
+                "timeout": {"connect": seconds, "read": seconds, "write": seconds},
+                "target": target.path,
+                "proxy": self._routes.proxy_for(target),
+            },
         )
-        response = await self._pools.of(proxy, target.host).handle_async_request(request)
+        response = await self._transport.handle_async_request(request)
         try:
             return await read_answer(response, ask.max_bytes, truncate=ask.truncate)
         finally:

@@ -1,4 +1,4 @@
-"""Labelled sentences of eleven languages, written for this project: citations, and what only looks like one."""
+"""Labelled sentences in eleven languages, written for this project: citations and their look-alikes."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import pytest
 from aggregator.model import Fetched, FetchFailure, FetchProblem
 from aggregator.web import ClientSettings
 from aggregator.web.routes import Routes, make_proxy
+from aggregator.web.transport import PROXY_CONNECTIONS
 from aggregator.web.urls import parse
 
 pytestmark = pytest.mark.anyio
@@ -154,3 +155,16 @@ async def test_a_socks_proxy_resolves_the_name(web, get, reply):
         client = web(proxy=f"socks5://127.0.0.1:{port}", allow_private=())
         assert (await get(client, "http://example.com/")).body == b"through"
     assert seen == [(3, b"example.com\x00\x50")]
+
+
+async def test_a_proxy_is_never_asked_by_more_than_a_few_at_once(web, serve, get, reply):
+    async def slow(_request, writer):
+        for _ in range(50):  # lets the others come, if they may
+            await asyncio.sleep(0)
+        writer.write(reply())
+
+    proxy = await serve({"*": slow})
+    client = web(proxy=proxy.url())
+    answers = await asyncio.gather(*(get(client, f"http://host{n}.example/") for n in range(40)))
+    assert {answer.status for answer in answers} == {200}
+    assert 1 < proxy.busiest <= PROXY_CONNECTIONS

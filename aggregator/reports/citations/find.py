@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aggregator.model import Citation, Text
+from aggregator.model import Citation, Outlet, Text
 from aggregator.reports.citations.grammar import Grammar, grammar_of, languages
 from aggregator.reports.citations.rules import STRONG, Finding, judge
 from aggregator.reports.citations.sentences import sentence_spans
-from aggregator.reports.citations.slots import Named, groups, is_part_of_name, slotted
+from aggregator.reports.citations.slots import Named, groups, is_part_of_name, is_quoted, slotted
 from aggregator.reports.outlet_names import Form, Mention, fold
 from aggregator.reports.outlets import OutletList
 
-_DATELINE = 120  # letters at the beginning of a text in which a dateline ends
-_SIGNATURE = 25  # letters at its end in which an agency signs
+_TELLING = 40  # letters of the shortest sentence in which a bare name can be a source
 _LONGEST_SENTENCE = 1500  # letters; beyond it is no sentence but a list or a broken page
 
 
@@ -27,18 +26,19 @@ class _Name:
     outlet: str | None
     weak: bool = False  # no other place of the text leaves less room for doubt
     loose: bool = False  # written in a form that may be part of a longer name
+    foreign: bool = False  # no agency, and of another language than the text
 
 
 def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
     """Return the outlets that ``text`` names as its sources, the most certain sentence for each.
 
     The outlet of the text itself is never among them. An outlet that the list does not know keeps its name,
-    with ``outlet`` None, where the text calls it a newspaper, an agency or the like. Source: issue 4, point 3.
+    with ``outlet`` None, where the text calls it a newspaper, an agency or the like. Source: issue 4.
     """
     grammars = _grammars(text.lang)
     title = outlets.names_in(text.title, text.lang)
     body = outlets.names_in(text.text, text.lang)
-    own = {text.outlet} | _authors(text.text, body)
+    own = {text.outlet}
     certain = _certain(title + body) | own
     best: dict[str, Citation] = {}
     for part, mentions, headline in ((text.title, title, True), (text.text, body, False)):
@@ -52,23 +52,6 @@ def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
             if key not in best or citation.confidence > best[key].confidence:
                 best[key] = citation
     return tuple(best.values())
-
-
-def _authors(text: str, mentions: Iterable[Mention]) -> set[str]:
-    """Agencies whose text this is, by its dateline ("ROME (Reuters) -") or its last words ("(awp)", "/dpa").
-
-    What was told to them was told to the outlet itself. A short form behind the full name is no dateline.
-    """
-    authors: set[str] = set()
-    before: set[str] = set()
-    for mention in mentions:
-        domains = {form.domain for form in mention.forms}
-        dateline = mention.end < _DATELINE and not domains & before
-        signature = mention.end > len(text) - _SIGNATURE and " " not in text[mention.end :].strip()
-        if (dateline or signature) and text[mention.start - 1 : mention.start] in ("(", "/"):
-            authors |= domains
-        before |= domains
-    return authors
 
 
 def _grammars(lang: str | None) -> tuple[Grammar, ...]:
@@ -91,8 +74,16 @@ def _resolved(
         form = _meant(mention.forms, certain, lang, outlets)
         if form:
             weak = form.weak and form.domain not in certain
-            names.append(_Name(mention.start, mention.end, form.domain, weak, form.weak or form.short))
+            loose = form.weak or form.short
+            foreign = _is_foreign(outlets.get(form.domain), lang)
+            names.append(_Name(mention.start, mention.end, form.domain, weak, loose, foreign))
     return names
+
+
+def _is_foreign(outlet: Outlet | None, lang: str | None) -> bool:
+    return (
+        outlet is not None and outlet.kind not in (None, "agency") and lang not in (None, *outlet.languages)
+    )
 
 
 def _unlisted(
@@ -114,7 +105,7 @@ def _linked(name: str, links: Sequence[str], outlets: OutletList) -> str | None:
 
 
 def _meant(forms: Sequence[Form], certain: set[str], lang: str | None, outlets: OutletList) -> Form | None:
-    """Pick a reading: an outlet named in full elsewhere, else a plain name, else one of the text's language."""
+    """Pick a reading: an outlet named in full elsewhere, else a plain name, else one of this language."""
     named = [form for form in forms if form.domain in certain]
     readings = named or [form for form in forms if not form.short]
 
@@ -154,19 +145,29 @@ def _in_sentence(
     headline: bool,
 ) -> Iterator[Citation]:
     places = [Named(name.start - offset, name.end - offset) for name in names]
-    for group in groups(sentence, places, grammar):
+    for listed in groups(sentence, places, grammar):
+        group = [i for i in listed if not (names[i].loose and is_part_of_name(sentence, places[i]))]
+        slot = slotted(sentence, places, listed, grammar)
+        if slot.certain:
+            group = listed
+        elif group != listed and group:
+            slot = slotted(sentence, places, group, grammar)
         if all(names[index].outlet in own for index in group):
             continue
-        slot = slotted(sentence, places, group, grammar)
         weak = all(names[index].weak for index in group)
-        if not slot.certain and any(names[i].loose and is_part_of_name(sentence, places[i]) for i in group):
-            continue
-        finding = judge(slot, grammar, weak=weak, headline=headline)
+        foreign = not headline and all(_is_telling(names[i], sentence, places[i]) for i in group)
+        finding = judge(slot, grammar, weak=weak, foreign=foreign, headline=headline)
         known = all(names[index].outlet for index in group)
         if finding and (known or finding.rule in STRONG):
             yield from _citations(
                 sentence, [names[i] for i in group], [places[i] for i in group], own, finding
             )
+
+
+def _is_telling(name: _Name, sentence: str, place: Named) -> bool:
+    """A foreign outlet's bare name says enough where it has two words or stands in quotation marks."""
+    distinct = " " in sentence[place.start : place.end] or is_quoted(sentence, place)
+    return name.foreign and distinct and len(sentence) >= _TELLING
 
 
 def _citations(

@@ -3,8 +3,8 @@
 A table speaks of sentences in a normal form (``slots``): lower case, no quotation marks, one blank between
 words, ``@`` for the outlet in question, ``#`` for any other outlet, words like "newspaper" around ``@`` gone,
 its article glued to it (``dem·@``). Its phrases are regular expressions in which ``{verbs}`` stands for the
-table's own list of that name, and ``@`` also for the outlet with an article before it, a case ending or an aside
-behind it; ``@=`` is the outlet without an ending.
+table's own list of that name, and ``@`` also for the outlet with an article before it, a case ending or an
+aside behind it; ``@=`` is the outlet without an ending.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Grammar:
     never: re.Pattern[str]
     unless: re.Pattern[str]
     cue: re.Pattern[str]
+    near: re.Pattern[str]
     unknown: re.Pattern[str] | None
 
 
@@ -93,6 +94,13 @@ def _compiled(lang: str, table: dict[str, object], common: dict[str, object]) ->
         never=phrases("never"),
         unless=phrases("unless"),
         cue=phrases("cue"),
+        near=_phrases(
+            [
+                rf"(?:{phrase})[^.,;:!?–()@]{{0,60}}@|@[^.,;:!?–()@]{{0,60}}(?:{phrase})"
+                for phrase in lists.get("cue", [])
+            ],
+            lists,
+        ),
         unknown=_unknown(lists),
     )
 

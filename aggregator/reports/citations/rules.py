@@ -17,6 +17,7 @@ CONFIDENCE = {
     "report": 0.85,
     "medium": 0.7,
     "cue": 0.6,
+    "mention": 0.5,
 }
 STRONG = frozenset({"headline", "according", "verb", "told"})
 _CLOSE = 60  # letters of a phrase that leaves no room for an ambiguous name to mean something else
@@ -35,26 +36,31 @@ class Finding:
     confidence: float
 
 
-def judge(slot: Slotted, grammar: Grammar, *, weak: bool, headline: bool) -> Finding | None:
+def judge(slot: Slotted, grammar: Grammar, *, weak: bool, foreign: bool, headline: bool) -> Finding | None:
     """Decide whether the sentence names its outlet as a source.
 
     ``weak``: the name is ambiguous, so it needs quotation marks, a word like "newspaper", or a rule that
-    touches it.
+    touches it. ``foreign``: a newspaper or broadcaster of another language, which a text hardly ever names but
+    as a source, be the phrase one that no table knows.
     """
     form = slot.form
     if grammar.never.search(form):
         return None
     if headline and (_HEADLINE_PREFIX.search(form) or _HEADLINE_SUFFIX.search(form)):
         return Finding("headline", CONFIDENCE["headline"])
-    if _PREFIX.search(form) and not weak:
-        return Finding("prefix", CONFIDENCE["prefix"])
+    if _PREFIX.search(form):
+        return _finding("prefix", slot, weak)
     rule = next((rule for rule in RULES if _applies(rule, slot, grammar, weak=weak)), None)
     if rule in ("according", "told"):
         return _finding(rule, slot, weak)
     if grammar.unless.search(form):
         return None
-    if rule is None and slot.certain and grammar.cue.search(form):
+    if rule is None and (
+        (slot.certain and grammar.cue.search(form)) or (not weak and grammar.near.search(form))
+    ):
         rule = "cue"
+    if rule is None and foreign and not weak:
+        rule = "mention"
     return _finding(rule, slot, weak) if rule else None
 
 

@@ -78,6 +78,7 @@ def slotted(sentence: str, names: Sequence[Named], group: Sequence[int], grammar
     ending = _ENDING.match(sentence, last.end) if grammar.keeps_endings else None
     right = _with_others(sentence, last.end, len(sentence), names, grammar)
     right = _ECHO.sub("", right)
+    left, right = _without_brackets(left, right, grammar)
     left, article, called_before = _without_introducers(left, grammar)
     right, called_behind = _without_followers(right, grammar)
     quoted = all(is_quoted(sentence, names[index]) for index in group)
@@ -111,6 +112,13 @@ def _plain(piece: str, grammar: Grammar) -> str:
     if grammar.contracted:
         text = grammar.contracted.sub(lambda match: grammar.contractions[match[0]], text)
     return text
+
+
+def _without_brackets(left: str, right: str, grammar: Grammar) -> tuple[str, str]:
+    """Read "Demirören News Agency (DHA) reported" like "Demirören News Agency DHA reported"."""
+    if left.endswith("(") and right.startswith(") ") and grammar.noun_before.search(left[-_TAIL:-1]):
+        return left[:-1], right[1:]
+    return left, right
 
 
 def _without_introducers(left: str, grammar: Grammar) -> tuple[str, str, bool]:

@@ -3,7 +3,7 @@
 -- A column marked (operational) serves the service itself and may change; all others are stable.
 
 CREATE TABLE about (
-    key    TEXT PRIMARY KEY,  -- created_by: version that made the file; demo: the file holds the demo's fiction.
+    key    TEXT PRIMARY KEY,  -- demo: the file holds the demo's fiction; analysed_by: version and encoder that the stored features are of.
     value  TEXT NOT NULL      -- What is to be known under that key.
 ) STRICT, WITHOUT ROWID;
 
@@ -78,9 +78,10 @@ CREATE TABLE articles (
     detail          TEXT,                              -- One sentence on why status is not full; NULL otherwise.
     fetched_at      TEXT,                              -- When the page was last read.
     fetch_url       TEXT,                              -- (operational) Address to fetch, as the entry gives it.
-    attempts        INTEGER NOT NULL DEFAULT 0,        -- (operational) Fetches begun; counted before they begin.
+    attempts        INTEGER NOT NULL DEFAULT 0,        -- (operational) Attempts to fetch it that failed.
     next_fetch_at   TEXT,                              -- (operational) When its page is due to be fetched; NULL: it is not.
     in_flight       INTEGER NOT NULL DEFAULT 0,        -- (operational) 1: being fetched, or the process was killed while it was.
+    cut_off         INTEGER NOT NULL DEFAULT 0,        -- (operational) How often the process was killed while it was being fetched.
     links           TEXT NOT NULL DEFAULT '[]',        -- (operational) JSON list of addresses that the text links to.
     analysed_by     TEXT,                              -- (operational) Version of the analysis whose features and citations are stored; NULL: to be analysed.
     to_cluster      INTEGER NOT NULL DEFAULT 0         -- (operational) 1: waits to be clustered, for the first time or again.
@@ -267,7 +268,8 @@ SELECT
     clusters.origin_outlet,
     clusters.origin_article_id
 FROM clusters
-LEFT JOIN outlets ON outlets.domain = clusters.origin_outlet;
+LEFT JOIN outlets ON outlets.domain = clusters.origin_outlet
+WHERE clusters.article_count > 0;
 
 CREATE VIEW feed_health AS
 -- One row per feed: how it fares, and what it brought in the last seven days before its latest poll.

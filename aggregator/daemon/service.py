@@ -1,0 +1,151 @@
+"""One run of the service with one configuration: the jobs, and an orderly end.
+
+When a feed is due is a column of the database, so the schedule only looks, again and again, whether anything
+is: a restart, a suspend or a changed clock costs nothing and floods nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from aggregator.config import DigestSettings
+from aggregator.daemon.control import Control
+from aggregator.daemon.notify import notify
+from aggregator.daemon.trouble import Patience
+from aggregator.digest.window import digest_name, local_day
+from aggregator.pipeline.cycle import Scope, run_cycle
+from aggregator.pipeline.digest import write_daily_digest
+from aggregator.pipeline.services import Services
+from aggregator.store.prune import Cutoffs, Pruned, prune
+from aggregator.store.status import work_waits
+from aggregator.store.wal import fold_log, log_size
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 30
+FOLD_ABOVE = 16_000_000
+"""Bytes of write-ahead log above which an idle service folds it back. SQLite does so by itself every 4 MB,
+but leaves the file as long as it ever was."""
+
+
+class Service:
+    """The jobs of a running service. A cycle that fails ends ``run`` with its exception."""
+
+    def __init__(
+        self, services: Services, control: Control, patience: Patience, *, prune_after: float
+    ) -> None:
+        self._services, self._control, self._patience = services, control, patience
+        self._prune_after = prune_after
+        self._work: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
+        self._prune_waits = False
+        self._caught_up = False
+        self._scheduler = AsyncIOScheduler(
+            timezone=services.config.digest.timezone,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    async def run(self) -> None:
+        """Work until told to come down or a cycle fails; then give work under way a moment to end.
+
+        What is cut off was not stored, and is taken up at the next start. Raises what made the cycle fail.
+        """
+        self._plan()
+        self._scheduler.start()
+        self.look()
+        await self._control.wake.wait()
+        self._scheduler.pause()
+        await self._drain()
+        self._scheduler.shutdown(wait=False)
+        if self._failure:
+            raise self._failure
+
+    def look(self) -> None:
+        """Start a cycle, unless one is under way."""
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._guarded())
+
+    async def digest_missed(self) -> None:
+        """Write the latest digest that was due, unless it is there: the service may have been down."""
+        settings = self._services.config.digest
+        due = latest_due(settings, self._services.clock())
+        name = digest_name(local_day(due - timedelta(seconds=1), settings.timezone), settings.formats[0])
+        if not (settings.directory / name).exists():
+            await self.digest(due)
+
+    async def digest(self, due: datetime | None = None) -> None:
+        """Write the day's digest."""
+        now = due or self._services.clock()
+        try:
+            paths = await asyncio.to_thread(write_daily_digest, self._services.config, now)
+        except Exception:  # a folder that cannot be written must not stop the polls
+            log.exception("the digest could not be written")
+        else:
+            log.info("digest written", files=[str(path) for path in paths])
+
+    def ask_for_pruning(self) -> None:
+        """Have old rows removed once no cycle is under way."""
+        self._prune_waits = True
+
+    def _plan(self) -> None:
+        digest = self._services.config.digest
+        hour, minute = digest.at.split(":")
+        soon = datetime.now(self._scheduler.timezone) + timedelta(seconds=self._prune_after)
+        add = self._scheduler.add_job
+        add(self.look, IntervalTrigger(seconds=LOOK_SECONDS))
+        add(self.digest, CronTrigger(hour=hour, minute=minute, timezone=digest.timezone))
+        add(self.ask_for_pruning, IntervalTrigger(days=1), next_run_time=soon)
+
+    async def _guarded(self) -> None:
+        try:
+            await self._cycle()
+        except Exception as error:  # the supervisor decides what it means
+            self._failure = error
+            self._control.renew()
+
+    async def _cycle(self) -> None:
+        services = self._services
+        if await services.writer.write(work_waits, services.clock()):
+            notify("STATUS=working")
+            count = await run_cycle(services, Scope())
+            notify(f"STATUS=idle; last cycle: {count.polled} feeds polled, {count.new_entries} new entries")
+        self._patience.succeeded()
+        if self._prune_waits:
+            self._prune_waits = False
+            await self._prune()
+        if log_size(services.config.database) > FOLD_ABOVE:
+            await services.writer.outside_transaction(fold_log)
+        if not self._caught_up:
+            self._caught_up = True
+            await self.digest_missed()
+
+    async def _prune(self) -> None:
+        kept, now = self._services.config.retention, self._services.clock()
+        cutoffs, total = Cutoffs.at(now, kept.polls, kept.articles), Pruned()
+        while (some := await self._services.writer.write(prune, cutoffs)).rows:
+            total += some
+        log.info("pruned", **total.as_dict())
+
+    async def _drain(self) -> None:
+        if self._work is None:
+            return
+        hurry = asyncio.create_task(self._control.hurry.wait())
+        await asyncio.wait([self._work, hurry], return_when=asyncio.FIRST_COMPLETED)
+        for task in (hurry, self._work):
+            task.cancel()
+        await asyncio.gather(hurry, self._work, return_exceptions=True)
+
+
+def latest_due(settings: DigestSettings, now: datetime) -> datetime:
+    """Return the last time at which a digest was due, up to now."""
+    hour, minute = map(int, settings.at.split(":"))
+    local = now.astimezone(ZoneInfo(settings.timezone))
+    due = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return (due if due <= local else due - timedelta(days=1)).astimezone(UTC)
