@@ -82,7 +82,7 @@ def run(context: typer.Context) -> None:
     from aggregator.daemon import serve
 
     session: Session = context.obj
-    set_up_logging(session.verbosity, session.log_format)
+    set_up_logging(session.verbosity or 1, session.log_format)
     config = session.config.model_copy(update={"database": session.database})
     asyncio.run(serve(config, session.config_file, clock=now, jitter=random.random))
 

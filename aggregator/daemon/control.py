@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -48,7 +49,8 @@ class Control:
 
     async def rest(self, seconds: float) -> None:
         """Wait, unless told to come down."""
-        await asyncio.wait([asyncio.ensure_future(self.wake.wait())], timeout=seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.wake.wait(), seconds)
 
     def _come_down(self, seconds: float) -> None:
         self._cancel_timer()

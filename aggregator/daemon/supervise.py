@@ -22,8 +22,10 @@ from aggregator.daemon.notify import notify, watchdog_seconds
 from aggregator.daemon.service import Service
 from aggregator.daemon.trouble import Patience, has_room
 from aggregator.daemon.watch import ClockWatch, FileWatch, SameFile
-from aggregator.pipeline.cycle import take_up
 from aggregator.pipeline.services import Clock, open_services
+from aggregator.reports.analyse import VERSION
+from aggregator.store.analysis import forget_analyses
+from aggregator.store.articles import blame_fetches, release_fetches
 from aggregator.store.connection import StoreError
 from aggregator.store.lock import hold
 from aggregator.store.status import last_change
@@ -85,7 +87,7 @@ class Supervisor:
         """Run the service until it is told to end; raises StoreError where the database is lost."""
         heart = asyncio.create_task(self._beat())
         try:
-            await self._writer.write(self._doubt_long_silence)
+            await self._writer.write(self._begin)
             while not self._control.ended:
                 self._control.begin()
                 try:
@@ -134,7 +136,7 @@ class Supervisor:
 
     async def _live(self) -> None:
         config = self._config
-        await self._writer.write(take_up, config.cluster.encoder)
+        await self._writer.write(_take_up, config.cluster.encoder)
         async with open_services(config, self._writer, clock=self._clock, jitter=self._jitter) as services:
             notify("READY=1", f"STATUS=watching {len(config.feeds)} feeds")
             prune_after = max(PRUNE_AFTER, self._doubt_until - self._monotonic())
@@ -159,7 +161,14 @@ class Supervisor:
         if long and not was_long:
             log.warning("the write-ahead log grows: some program keeps a read transaction open")
 
-    def _doubt_long_silence(self, db: sqlite3.Connection) -> None:
+    def _begin(self, db: sqlite3.Connection) -> None:
+        blame_fetches(db)
         latest = last_change(db)
         if latest and self._clock() - latest > LONG_SILENCE:
             self._doubt_until = self._monotonic() + PRUNE_AFTER_DOUBT
+
+
+def _take_up(db: sqlite3.Connection, encoder: str) -> None:
+    """Mark what is to be done again after an earlier life of this process: nothing killed that one."""
+    release_fetches(db)
+    forget_analyses(db, VERSION, encoder)

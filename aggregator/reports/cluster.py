@@ -19,7 +19,8 @@ from aggregator.reports.copies import Copies, earliest_of, find_copies
 from aggregator.reports.linkage import NEVER, average_linkage, contract
 from aggregator.reports.score import Weights, load_weights, score_pairs
 from aggregator.reports.search import Search, pairs_within
-from aggregator.reports.signals import SIGNALS, Floats, Ints, Window, make_window
+from aggregator.reports.signals import SIGNALS
+from aggregator.reports.window import Floats, Ints, Window, make_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def group(
     if not is_new.any():
         return Grouping(())
     weights = load_weights(settings.encoder)
-    window = make_window(ordered, settings.hours)
+    window = make_window(ordered, settings.hours, settings.encoder)
     copies = find_copies(window, settings.hours)
     settled = _far_from(window.hours, window.hours[is_new], settings.hours)
     ties = _ties(ordered, copies, settled, constraints)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aggregator.reports.linkage import components
-from aggregator.reports.signals import Ints, Window, containment
+from aggregator.reports.signals import containment
+from aggregator.reports.window import Ints, Window
 
 SHARE = 0.5  # of the shorter text's word runs; on 16 copies and 174 other same-report pairs 0.25-0.6 made no error
 LEAST_RUNS = 20  # a text of fewer words is a stub, not a text

@@ -11,7 +11,9 @@ from aggregator.model import Origin
 
 _LEAST_SHARE = 0.12  # of the independent accounts; below it a citation is for a detail, the event everybody's
 _FIRST_BONUS = 0.5  # votes for being among the articles, before everyone who cites it
-_RELAYING_AGENCY = 0.5  # what an agency's citation counts beside that of another outlet in the same text
+_SURE = 0.7  # confidence from which a citation is a whole vote
+_AGENCY = 0.9  # what a vote for an agency counts: as much as any, but a tie goes to the other outlet
+_RELAYING_AGENCY = 0.5  # and beside another outlet in the same text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,14 @@ class OriginArticle:
 def find_origin(articles: Sequence[OriginArticle], agencies: Collection[str] = ()) -> Origin:
     """Return the outlet that a cluster's articles name as their source, and its article if it is among them.
 
-    Every account has one vote per outlet it cites, weighted by the citation's confidence; copies have none. A
-    vote for an outlet that itself cites another in this cluster goes on to that other; ``agencies`` (domains)
+    Every account has one vote per outlet it cites; copies vote only for whom they copy, and together. A vote
+    for an outlet that itself relays another in this cluster goes on to that other; ``agencies`` (domains)
     named beside another outlet count for less. Nobody is the origin of what hardly anyone attributes.
     Source: design.md 2, "origin"; issue 4, point 4.
     """
-    accounts = [article for article in _by_time(articles) if not _is_copy(article, articles)]
-    if not accounts:
-        return Origin(None, None)
-    votes = _votes(accounts, agencies)
+    ordered = sorted(articles, key=lambda article: (article.published_at, article.article_id))
+    accounts = [article for article in ordered if _copied(article, articles) is None]
+    votes = _votes(accounts, _copies_votes(ordered), agencies)
     if not votes or max(votes.values()) < _LEAST_SHARE * len(accounts):
         return Origin(None, None)
     first = {outlet: _own_account(outlet, accounts, votes) for outlet in votes}
@@ -53,7 +54,7 @@ def independent_count(articles: Sequence[OriginArticle], origin: Origin) -> int:
     Copies count with the article they copy, outlets of one family once, and an article that names nobody but
     the origin as its source with the origin, whether or not the origin is among the articles.
     """
-    accounts = [article for article in articles if not _is_copy(article, articles)]
+    accounts = [article for article in articles if _copied(article, articles) is None]
     relays = [article for article in accounts if _relays(article, origin)]
     families = {article.family for article in accounts if not _relays(article, origin)}
     told_first = any(article.outlet == origin.outlet for article in accounts)
@@ -64,41 +65,60 @@ def _relays(article: OriginArticle, origin: Origin) -> bool:
     return article.outlet != origin.outlet and set(article.cited) == {origin.outlet}
 
 
-def _by_time(articles: Sequence[OriginArticle]) -> list[OriginArticle]:
-    return sorted(articles, key=lambda article: (article.published_at, article.article_id))
+def _copied(article: OriginArticle, articles: Sequence[OriginArticle]) -> OriginArticle | None:
+    return next((other for other in articles if other.article_id == article.copy_of), None)
 
 
-def _is_copy(article: OriginArticle, articles: Sequence[OriginArticle]) -> bool:
-    return article.copy_of is not None and any(other.article_id == article.copy_of for other in articles)
+def _copies_votes(articles: Sequence[OriginArticle]) -> set[str]:
+    """Outlets that copies of their own text name: "told dpa" in what republishes dpa."""
+    pairs = ((article, _copied(article, articles)) for article in articles)
+    return {original.outlet for copy, original in pairs if original and original.outlet in copy.cited}
 
 
-def _votes(accounts: Sequence[OriginArticle], agencies: Collection[str]) -> dict[str, float]:
+def _votes(
+    accounts: Sequence[OriginArticle], copied: Collection[str], agencies: Collection[str]
+) -> dict[str, float]:
     """Votes by outlet, in the order in which the outlets were first cited."""
-    sources = _sources(accounts)
+    relayed = _relayed(accounts, agencies)
     votes: dict[str, float] = defaultdict(float)
     for account in accounts:
         ballots: dict[str, float] = {}
-        others = [outlet for outlet in account.cited if outlet not in agencies]
-        for outlet, confidence in account.cited.items():
-            weight = confidence * (_RELAYING_AGENCY if others and outlet in agencies else 1.0)
-            elected = _ultimate(outlet, sources)
+        for outlet in account.cited:
+            elected = _ultimate(outlet, relayed)
             if elected != account.outlet:
-                ballots[elected] = max(weight, ballots.get(elected, 0.0))
+                ballots[elected] = max(_weight(outlet, account, agencies), ballots.get(elected, 0.0))
         for outlet, weight in ballots.items():
             votes[outlet] += weight
+    for outlet in sorted(copied):
+        votes[outlet] += _AGENCY
     return votes
 
 
-def _sources(accounts: Sequence[OriginArticle]) -> dict[str, str]:
-    """Whom an outlet relays: the one it cites in all its accounts, most confidently."""
-    relayed: dict[str, str] = {}
+def _weight(outlet: str, account: OriginArticle, agencies: Collection[str]) -> float:
+    confidence = account.cited[outlet]
+    whole = 1.0 if confidence >= _SURE else confidence
+    if outlet not in agencies:
+        return whole
+    return whole * (_AGENCY if all(cited in agencies for cited in account.cited) else _RELAYING_AGENCY)
+
+
+def _relayed(accounts: Sequence[OriginArticle], agencies: Collection[str]) -> dict[str, str]:
+    """Whom an outlet relays: the one it cites in all its accounts, most confidently.
+
+    An agency may relay anybody. Another outlet that is cited for a report of its own may cite a second one
+    for a detail: it relays only whom others cite, too.
+    """
     by_outlet: dict[str, list[OriginArticle]] = defaultdict(list)
     for account in accounts:
         by_outlet[account.outlet].append(account)
+    relayed: dict[str, str] = {}
     for outlet, own in by_outlet.items():
+        cited = own[0].cited
         if all(account.cited for account in own):
-            first = own[0].cited
-            relayed[outlet] = max(first, key=lambda cited: first[cited])
+            source = max(cited, key=lambda name: cited[name])
+            others = (account for account in accounts if account.outlet != outlet)
+            if outlet in agencies or any(source in account.cited for account in others):
+                relayed[outlet] = source
     return relayed
 
 
@@ -113,9 +133,11 @@ def _ultimate(outlet: str, sources: Mapping[str, str]) -> str:
 def _own_account(
     outlet: str, accounts: Sequence[OriginArticle], votes: Mapping[str, float]
 ) -> OriginArticle | None:
-    """The outlet's earliest article that does not name another candidate as its source."""
+    """The outlet's earliest article that does not name a likelier candidate as its source."""
     own = (account for account in accounts if account.outlet == outlet)
-    return next((account for account in own if not any(cited in votes for cited in account.cited)), None)
+    return next(
+        (account for account in own if all(votes.get(c, 0.0) < votes[outlet] for c in account.cited)), None
+    )
 
 
 def _bonus(own: OriginArticle | None, accounts: Sequence[OriginArticle]) -> float:

@@ -24,9 +24,8 @@ _GAP = re.compile(r"[ \u00a0.'’/&+:\-–]{0,2}")
 _DOT = re.compile(r"[.-]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _CYRILLIC_VOWELS = "аеиоуыэюяьъі"
-_SUFFIXES: dict[
-    str, tuple[str, ...]
-] = {  # what a language may hang directly onto a Latin name; longest first
+# What a language may hang directly onto a Latin name; longest first.
+_SUFFIXES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("de", "nl", "sv", "da", "no", "nb"), ("s",)),
     "pl": ("owskiego", "owie", "owi", "iem", "ami", "em", "ie", "ów", "om", "u", "a", "y", "i", "s"),
     "fi": ("issa", "ille", "ilta", "ista", "ssa", "lle", "lta", "sta", "in", "en", "n", "s"),
@@ -177,9 +176,8 @@ def _possible_keys(folded: str, lang: str) -> Iterator[str]:
 
 def _end_of(form: Form, text: str, position: int, lang: str) -> int:
     """Where ``form`` ends, its first word having ended at ``position``; -1 where the rest is not there."""
-    strict = (
-        len(form.words) == 2 and form.words[0].isascii()
-    )  # "Le monde" is the world, "Wall street journal" a slip
+    # "Le monde" is the world, "Wall street journal" a slip.
+    strict = len(form.words) == 2 and form.words[0].isascii()
     for key, spelled in zip(form.keys[1:], form.words[1:], strict=True):
         gap = (_DOT if form.dotted else _GAP).match(text, position)
         word = WORD.match(text, gap.end()) if gap else None

@@ -37,14 +37,26 @@ class OutletList:
         """Return the built-in list, corrected and extended by ``extra`` (feeds.yaml, or learned from feeds).
 
         What an extra outlet says of a known one replaces that field (a name equal to its domain says
-        nothing); its aliases are added. Where it names one of several hosts of a newsroom (``bbc.co.uk``),
-        that host becomes the outlet's domain.
+        nothing); its aliases are added. Where ``extra`` names but one of several hosts of a newsroom
+        (``bbc.co.uk``), that host becomes the outlet's domain.
         """
-        outlets = dict(_built_in())
-        hosts = {host: outlet.domain for outlet in outlets.values() for host in outlet.hosts}
+        extra = tuple(extra)
+        given = {outlet.domain for outlet in extra}
+        listed = {host: outlet.domain for outlet in _built_in().values() for host in outlet.hosts}
+        moved = {
+            listed[outlet.domain]: outlet.domain
+            for outlet in reversed(extra)
+            if outlet.domain in listed and listed[outlet.domain] not in given
+        }
+        outlets = {
+            moved.get(domain, domain): _at(outlet, moved.get(domain, domain))
+            for domain, outlet in _built_in().items()
+        }
         for outlet in extra:
-            old = outlets.pop(hosts.get(outlet.domain, outlet.domain), None)
-            outlets[outlet.domain] = _merged(old, outlet) if old else _cautious(outlet)
+            known = listed.get(outlet.domain, outlet.domain)
+            domain = moved.get(known, known)
+            old = outlets.get(domain)
+            outlets[domain] = _merged(old, outlet) if old else _cautious(outlet)
         return cls(outlets.values())
 
     def __iter__(self) -> Iterator[Outlet]:
@@ -109,19 +121,23 @@ def _outlet(row: dict[str, str]) -> Outlet:
     )
 
 
+def _at(outlet: Outlet, domain: str) -> Outlet:
+    """The same outlet under another of its hosts."""
+    hosts = {outlet.domain, *outlet.hosts} - {domain}
+    return replace(outlet, domain=domain, hosts=tuple(sorted(hosts)))
+
+
 def _merged(old: Outlet, new: Outlet) -> Outlet:
     """Lay a correction over a known outlet."""
-    hosts = {old.domain, *old.hosts, *new.hosts} - {new.domain}
     return replace(
         old,
-        domain=new.domain,
         name=old.name if new.name == new.domain else new.name,
         family=new.family or old.family,
         kind=new.kind or old.kind,
         aliases=tuple(dict.fromkeys((*old.aliases, *new.aliases))),
         country=new.country or old.country,
         languages=new.languages or old.languages,
-        hosts=tuple(sorted(hosts)),
+        hosts=tuple(sorted({*old.hosts, *new.hosts} - {old.domain})),
     )
 
 

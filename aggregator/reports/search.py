@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aggregator.reports.features import ROUNDUP
 from aggregator.reports.linkage import components
 from aggregator.reports.score import Weights, score_pairs
-from aggregator.reports.signals import Floats, Ints, Window
+from aggregator.reports.window import Floats, Ints, Window
 
 _PARTNERS = 64  # looked at for each article; the rest of a larger cluster is met through them
 _NEAR = 0.1  # adapted cosine below which no two articles of one report were seen

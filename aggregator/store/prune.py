@@ -1,8 +1,8 @@
 """Removing what is older than feeds.yaml wants it kept, in small steps, so that nobody waits for long.
 
-A report goes as a whole: its articles are removed once the last of them is old enough, so that no cluster ever
-lacks members. What must stay, stays as a tombstone: an entry keeps what it is recognised by, so that it does
-not come back at the next poll (reliability case L43); a cluster keeps its row, so that its id resolves.
+A report goes as a whole: its articles are removed once the last of them is old enough, so that no cluster
+ever lacks members. What must stay, stays as a tombstone: an entry keeps what it is recognised by, so that it
+does not come back at the next poll (reliability case L43); a cluster keeps its row, so that its id resolves.
 """
 
 from __future__ import annotations
@@ -69,27 +69,60 @@ def prune(db: sqlite3.Connection, cutoffs: Cutoffs, step: int = STEP) -> Pruned:
     return Pruned(polls, cycles, articles, clusters, entries)
 
 
-def _delete_old(db: sqlite3.Connection, table: str, column: str, before: datetime, step: int) -> int:
-    """The newest row stays: `status` says when something last happened."""
+def count_prunable(db: sqlite3.Connection, cutoffs: Cutoffs) -> Pruned:
+    """Say what pruning would remove, without removing it; entries without a link are not counted."""
+    polls = _count(db, f"SELECT count(*) FROM ({_OLD.format(table='polls', time='at')})", cutoffs.polls)
+    cycles = _count(
+        db, f"SELECT count(*) FROM ({_OLD.format(table='cycles', time='started_at')})", cutoffs.polls
+    )
+    articles = _count(db, f"SELECT count(*) FROM ({_OLD_ARTICLES})", cutoffs.articles)
+    clusters = _count(db, f"SELECT count(DISTINCT cluster_id) FROM ({_OLD_ARTICLES})", cutoffs.articles)
+    entries = _count(
+        db,
+        f"SELECT count(*) FROM entries WHERE article_id IN (SELECT id FROM ({_OLD_ARTICLES}))",
+        cutoffs.articles,
+    )
+    return Pruned(polls, cycles, articles, clusters, entries)
+
+
+def _count(db: sqlite3.Connection, query: str, before: datetime | None) -> int:
+    if before is None:
+        return 0
+    return int(db.execute(query, {"before": to_text(before), "step": -1}).fetchone()[0])
+
+
+_OLD = (
+    "SELECT id FROM {table} WHERE {time} < :before AND id < (SELECT max(id) FROM {table})"
+    " ORDER BY {time} LIMIT :step"
+)
+"""The newest row stays: `status` says when something last happened."""
+
+_OLD_ARTICLES = (
+    "SELECT id, cluster_id FROM articles AS old WHERE coalesce(published_at, first_seen_at) < :before"
+    " AND first_seen_at < :before AND in_flight = 0 AND to_cluster = 0"
+    " AND NOT EXISTS (SELECT 1 FROM articles AS mate WHERE mate.cluster_id = old.cluster_id"
+    " AND (mate.first_seen_at >= :before OR mate.in_flight = 1 OR mate.to_cluster = 1))"
+    " ORDER BY coalesce(published_at, first_seen_at) LIMIT :step"
+)
+"""Articles of reports that are old as a whole, and old ones that never came into a report.
+
+What a stage is at work on is left for the next time. The time of publication, never later than the first
+sight, serves for its index.
+"""
+
+
+def _delete_old(db: sqlite3.Connection, table: str, time: str, before: datetime, step: int) -> int:
     return db.execute(
-        f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {column} < ? ORDER BY {column}"
-        f" LIMIT ?) AND id < (SELECT max(id) FROM {table})",
-        (to_text(before), step),
+        f"DELETE FROM {table} WHERE id IN ({_OLD.format(table=table, time=time)})",
+        {"before": to_text(before), "step": step},
     ).rowcount
 
 
 def _old_articles(db: sqlite3.Connection, before: datetime, step: int) -> list[sqlite3.Row]:
-    """Return articles of reports that are old as a whole, and old ones that never came into a report.
-
-    What a stage is at work on is left for the next time. The time of publication, never later than the first
-    sight, serves for its index.
-    """
+    """Return about ``step`` articles, and never part of a cluster."""
     return db.execute(
-        "SELECT id, cluster_id FROM articles AS old WHERE coalesce(published_at, first_seen_at) < :before"
-        " AND first_seen_at < :before AND in_flight = 0 AND to_cluster = 0"
-        " AND NOT EXISTS (SELECT 1 FROM articles AS mate WHERE mate.cluster_id = old.cluster_id"
-        " AND (mate.first_seen_at >= :before OR mate.in_flight = 1 OR mate.to_cluster = 1))"
-        " ORDER BY coalesce(published_at, first_seen_at) LIMIT :step",
+        f"WITH old AS MATERIALIZED ({_OLD_ARTICLES}) SELECT id, cluster_id FROM articles"
+        " WHERE id IN (SELECT id FROM old) OR cluster_id IN (SELECT cluster_id FROM old)",
         {"before": to_text(before), "step": step},
     ).fetchall()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aggregator.store.feeds import LONGEST_WAIT
 from aggregator.store.times import from_text, to_text
+from aggregator.store.wal import LONG_LOG, log_size
 
 STALE = timedelta(hours=2)
 """Feeds that are due for so long say that the service is down."""
@@ -64,6 +65,8 @@ class Status:
             found.append(f"Feeds are due, but the last cycle began at {to_text(self.cycle.started_at)}.")
         if self.failing:
             found.append(f"{len(self.failing)} of {polled} feeds cannot be polled.")
+        if self.wal_bytes > LONG_LOG:
+            found.append("The write-ahead log grows: some program keeps a read transaction open.")
         return found
 
 
@@ -95,7 +98,7 @@ def read_status(db: sqlite3.Connection, path: Path, now: datetime) -> Status:
         },
         cycle=_cycle(db),
         database_bytes=path.stat().st_size,
-        wal_bytes=_size(path.with_name(path.name + "-wal")),
+        wal_bytes=log_size(path),
     )
 
 
@@ -171,7 +174,3 @@ def _tally(db: sqlite3.Connection, query: str) -> dict[str, int]:
 
 def _count(db: sqlite3.Connection, query: str, *values: object) -> int:
     return int(db.execute(query, values).fetchone()[0])
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-
 LONG_LOG = 256_000_000
 """Bytes of write-ahead log from which on a program must be suspected that never ends its reading."""
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +14,10 @@ import pytest
 
 from aggregator.config import Config, parse_config
 from aggregator.demo.server import NewsroomServer
-from aggregator.pipeline.cycle import CycleCount, Scope, run_once
+from aggregator.pipeline.archive import import_lines
+from aggregator.pipeline.cycle import CycleCount, Scope, run_cycle, run_once
+from aggregator.pipeline.services import open_services
+from aggregator.reports.outlets import OutletList
 from aggregator.store.writer import Writer
 
 
@@ -29,6 +34,7 @@ class Site:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.log: list[tuple[str, dict[str, str]]] = []
+        self.before: Callable[[str], None] = lambda _path: None  # is called before each answer
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -59,6 +65,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             site.log.append((self.path, headers))
             answer = site.answers.get(self.path, Answer(status=404))
+            site.before(self.path)
             etag = answer.headers.get("ETag")
             unchanged = etag is not None and headers.get("if-none-match") == etag
             self.send_response(304 if unchanged else answer.status)
@@ -73,6 +80,27 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+class Breaking(Executor):
+    """Does everything, except calls of the named functions with an argument that holds one of the words."""
+
+    def __init__(self, function: str, *words: str) -> None:
+        self.function, self.words, self.broken = function, words, 0
+
+    def submit(self, fn, /, *args, **kwargs):
+        future: Future[object] = Future()
+        if fn.__name__ == self.function and any(word in repr(args) for word in self.words):
+            self.broken += 1
+            future.set_exception(RuntimeError("boom"))
+        else:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@pytest.fixture
+def breaking() -> type[Breaking]:
+    return Breaking
 
 
 @pytest.fixture
@@ -110,11 +138,32 @@ class Bench:
     def run(self, scope: Scope | None = None, *, after: timedelta = timedelta(0)) -> CycleCount:
         self.now += after
         with Writer(self.database) as writer:
-            return asyncio.run(
-                run_once(
-                    self.config, writer, scope or Scope(), clock=lambda: self.now, jitter=lambda: 0.0
-                )
-            )
+            return self.run_with(writer, scope or Scope())
+
+    def run_with(self, writer: Writer, scope: Scope) -> CycleCount:
+        return asyncio.run(self.cycle(writer, scope))
+
+    async def cycle(self, writer: Writer, scope: Scope) -> CycleCount:
+        return await run_once(self.config, writer, scope, clock=lambda: self.now, jitter=lambda: 0.0)
+
+    def run_on(self, executor: Executor) -> CycleCount:
+        """Run a cycle whose CPU work is done by another executor."""
+
+        async def cycle(writer: Writer) -> CycleCount:
+            async with open_services(
+                self.config, writer, clock=lambda: self.now, jitter=lambda: 0.0
+            ) as services:
+                return await run_cycle(replace(services, executor=executor), Scope())
+
+        with Writer(self.database) as writer:
+            return asyncio.run(cycle(writer))
+
+    def settle(self, *articles: tuple[str, str, str]) -> None:
+        """Import and cluster articles of (url, title, text) without the network."""
+        lines = [json.dumps({"url": url, "title": title, "text": text}) for url, title, text in articles]
+        with Writer(self.database) as writer:
+            list(import_lines(lines, writer, OutletList.load(()), self.now))
+        self.run(Scope(network=False))
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with Writer(self.database) as writer:

@@ -108,7 +108,7 @@ def test_a_page_that_fails_for_now_is_tried_again_and_given_up_in_the_end(bench,
     assert bench.rows("SELECT status, attempts FROM articles") == [("pending", 1)]
     for _ in range(3):
         bench.run(after=timedelta(hours=7))
-    assert bench.rows("SELECT status, attempts FROM articles") == [("failed", 4)]
+    assert bench.rows("SELECT status, attempts FROM articles") == [("failed", 3)]
     asked = site.asked("/page")
     bench.run(after=timedelta(days=3))
     assert site.asked("/page") == asked == 4
@@ -141,13 +141,15 @@ def test_an_article_that_a_killed_process_was_fetching_is_taken_up_again(bench, 
     assert bench.rows("SELECT status, in_flight FROM articles") == [("full", 0)]
 
 
-def test_a_page_whose_every_attempt_ended_the_process_is_given_up(bench, bridge) -> None:
+def test_a_page_that_was_being_read_whenever_the_process_died_is_given_up(bench, bridge) -> None:
     bench.subscribe(f"{bridge.url}/feed")
     bench.run()
-    bench.rows("UPDATE articles SET in_flight = 1, attempts = 4, next_fetch_at = first_seen_at, status = 'pending'")
+    bench.rows(
+        "UPDATE articles SET in_flight = 1, cut_off = 2, next_fetch_at = first_seen_at, status = 'pending'"
+    )
     asked = bridge.asked("/bridge")
     bench.run()
-    assert bench.rows("SELECT status FROM articles") == [("failed",)]
+    assert bench.rows("SELECT status, cut_off FROM articles") == [("failed", 3)]
     assert bridge.asked("/bridge") == asked
 
 

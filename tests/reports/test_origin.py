@@ -55,12 +55,44 @@ def test_a_vote_for_a_relay_goes_on_to_whom_it_relays() -> None:
         article(2, "a.example", cites=("reuters.com",), hours=1),
         article(3, "b.example", cites=("reuters.com",), hours=2),
     ]
-    assert find_origin(articles).outlet == "ft.com"
+    assert find_origin(articles, agencies={"reuters.com"}).outlet == "ft.com"
+
+
+def test_an_outlet_that_cites_another_for_a_detail_relays_only_whom_others_cite_too() -> None:
+    scoop = article(1, "ft.com", cites=("bloomberg.com",))
+    followers = [article(n, f"o{n}.example", cites=("ft.com",), hours=n) for n in (2, 3)]
+    assert find_origin([scoop, *followers]) == Origin("ft.com", 1)
+    also = article(4, "x.example", cites=("bloomberg.com",), hours=4)
+    assert find_origin([scoop, *followers, also]).outlet == "bloomberg.com"
+
+
+def test_copies_that_name_whom_they_copy_vote_for_it_together() -> None:
+    articles = [
+        article(1, "dpa.com"),
+        *(article(n, f"c{n}.example", cites=("dpa.com",), copy_of=1, hours=n) for n in (2, 3, 4)),
+    ]
+    assert find_origin(articles) == Origin("dpa.com", 1)
+    two = [article(n, f"o{n}.example", cites=("ft.com",), hours=n) for n in (5, 6)]
+    assert find_origin([*articles, *two]).outlet == "ft.com"
+
+
+def test_a_tie_goes_to_the_outlet_that_is_no_agency() -> None:
+    articles = [article(1, "a.example", cites=("afp.com",)), article(2, "b.example", cites=("marca.com",))]
+    assert find_origin(articles, agencies={"afp.com"}).outlet == "marca.com"
+
+
+def test_a_faint_citation_is_part_of_a_vote() -> None:
+    articles = [
+        article(1, "a.example", cites={"ft.com": 0.5}),
+        article(2, "b.example", cites={"wsj.com": 0.75}),
+    ]
+    assert find_origin(articles).outlet == "wsj.com"
 
 
 def test_outlets_that_cite_each_other_in_a_circle_are_survived() -> None:
     articles = [article(1, "a.example", cites=("b.example",)), article(2, "b.example", cites=("a.example",))]
-    assert find_origin(articles) == Origin(None, None)
+    assert find_origin(articles, agencies={"a.example", "b.example"}) == Origin(None, None)
+    assert find_origin(articles) == Origin("b.example", None)
 
 
 def test_an_agency_named_beside_an_outlet_counts_for_less() -> None:
@@ -107,9 +139,9 @@ def test_an_outlet_that_was_later_than_those_who_cite_it_has_no_bonus() -> None:
 def test_the_origins_article_does_not_itself_name_another_candidate() -> None:
     articles = [
         article(1, "wsj.com", cites=("ft.com",)),
-        article(2, "wsj.com", hours=1),
-        article(3, "a.example", cites=("wsj.com",), hours=2),
-        article(4, "b.example", cites=("wsj.com",), hours=3),
+        article(2, "wsj.com", hours=5),
+        *(article(n, f"o{n}.example", cites=("wsj.com", "ft.com"), hours=n) for n in (6, 7)),
+        article(8, "b.example", cites=("wsj.com",), hours=8),
     ]
     assert find_origin(articles) == Origin("wsj.com", 2)
 

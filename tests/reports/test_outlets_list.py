@@ -68,6 +68,16 @@ def test_the_host_that_the_user_follows_becomes_the_outlets_domain() -> None:
     assert outlets.get("bbc.com") is None
 
 
+def test_where_the_user_follows_several_hosts_of_a_newsroom_its_domain_stays() -> None:
+    both = [Outlet("bbc.co.uk", "bbc.co.uk", aliases=("Beeb",)), Outlet("bbc.com", "bbc.com")]
+    for extra in (both, both[::-1]):
+        outlets = OutletList.load(extra)
+        assert outlets.of_url("https://www.bbc.co.uk/news/1") == "bbc.com"
+        bbc = outlets.get("bbc.com")
+        assert bbc
+        assert "Beeb" in bbc.aliases
+
+
 def test_a_correction_replaces_what_it_names_and_adds_its_aliases() -> None:
     outlets = OutletList.load([Outlet("ft.com", "The FT", family="pink", aliases=("pink paper",))])
     corrected = outlets.get("ft.com")
@@ -138,6 +148,11 @@ def test_a_name_of_one_word_that_nobody_vetted_counts_as_ambiguous() -> None:
     outlets = OutletList.load([Outlet("monitor.example", "Monitor")])
     (mention,) = outlets.names_in("The Monitor reported", "en")
     assert all(form.weak for form in mention.forms)
+
+
+def test_a_text_of_very_many_words_is_read_to_its_end() -> None:
+    words = " ".join(str(number) for number in range(200_002))
+    assert names(f"{words} Reuters", "en") == [("Reuters", "reuters.com")]
 
 
 def test_an_alias_without_letters_is_passed_over() -> None:

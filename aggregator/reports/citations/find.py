@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aggregator.model import Citation, Outlet, Text
@@ -38,8 +38,7 @@ def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
     grammars = _grammars(text.lang)
     title = outlets.names_in(text.title, text.lang)
     body = outlets.names_in(text.text, text.lang)
-    own = {text.outlet}
-    certain = _certain(title + body) | own
+    certain = _certain(title + body) | {text.outlet}
     best: dict[str, Citation] = {}
     for part, mentions, headline in ((text.title, title, True), (text.text, body, False)):
         names = _resolved(mentions, certain, text.lang, outlets)
@@ -47,7 +46,7 @@ def find_citations(text: Text, outlets: OutletList) -> tuple[Citation, ...]:
             name for grammar in grammars for name in _unlisted(part, names, grammar, text.links, outlets)
         ]
         names.sort(key=lambda name: name.start)
-        for citation in _cited(part, names, own, grammars, headline=headline):
+        for citation in _cited(part, names, text.outlet, grammars, headline=headline):
             key = citation.outlet or citation.name
             if key not in best or citation.confidence > best[key].confidence:
                 best[key] = citation
@@ -117,7 +116,7 @@ def _meant(forms: Sequence[Form], certain: set[str], lang: str | None, outlets: 
 
 
 def _cited(
-    part: str, names: Sequence[_Name], own: Collection[str], grammars: Sequence[Grammar], *, headline: bool
+    part: str, names: Sequence[_Name], own: str, grammars: Sequence[Grammar], *, headline: bool
 ) -> Iterator[Citation]:
     for grammar in grammars:
         for start, end in _sentences(part, names, grammar, headline=headline):
@@ -139,7 +138,7 @@ def _in_sentence(
     sentence: str,
     offset: int,
     names: Sequence[_Name],
-    own: Collection[str],
+    own: str,
     grammar: Grammar,
     *,
     headline: bool,
@@ -152,7 +151,7 @@ def _in_sentence(
             group = listed
         elif group != listed and group:
             slot = slotted(sentence, places, group, grammar)
-        if all(names[index].outlet in own for index in group):
+        if all(names[index].outlet == own for index in group):
             continue
         weak = all(names[index].weak for index in group)
         foreign = not headline and all(_is_telling(names[i], sentence, places[i]) for i in group)
@@ -171,9 +170,9 @@ def _is_telling(name: _Name, sentence: str, place: Named) -> bool:
 
 
 def _citations(
-    sentence: str, names: Sequence[_Name], places: Sequence[Named], own: Collection[str], finding: Finding
+    sentence: str, names: Sequence[_Name], places: Sequence[Named], own: str, finding: Finding
 ) -> Iterator[Citation]:
     for name, place in zip(names, places, strict=True):
-        if name.outlet not in own:
+        if name.outlet != own:
             written = sentence[place.start : place.end]
             yield Citation(name.outlet, written, sentence, finding.confidence, finding.rule)

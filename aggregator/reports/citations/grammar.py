@@ -31,7 +31,6 @@ _LIST = re.compile(r"\{(\w+)\}")
 class Grammar:
     """How one language attributes. Patterns are compiled; see the module for the form of their input."""
 
-    lang: str
     contractions: Mapping[str, str]
     contracted: re.Pattern[str] | None
     elisions: re.Pattern[str] | None
@@ -59,7 +58,7 @@ def grammar_of(lang: str) -> Grammar | None:
     common = tomllib.loads(
         files("aggregator.reports").joinpath("data/grammar/common.toml").read_text(encoding="utf-8")
     )
-    return _compiled(lang, tomllib.loads(path.read_text(encoding="utf-8")), common)
+    return _compiled(tomllib.loads(path.read_text(encoding="utf-8")), common)
 
 
 @cache
@@ -69,17 +68,16 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if len(name) == len("xx.toml")))
 
 
-def _compiled(lang: str, table: dict[str, object], common: dict[str, object]) -> Grammar:
+def _compiled(table: dict[str, object], common: dict[str, object]) -> Grammar:
     lists = {name: value for name, value in table.items() if isinstance(value, list)}
     given = table.get("contractions")
     contractions = given if isinstance(given, dict) else {}
     shared = {name: value for name, value in common.items() if isinstance(value, list)}
 
-    def phrases(*names: str) -> re.Pattern[str]:
-        return _phrases([p for name in names for p in [*lists.get(name, ()), *shared.get(name, ())]], lists)
+    def phrases(name: str) -> re.Pattern[str]:
+        return _phrases([*lists.get(name, ()), *shared.get(name, ())], lists)
 
     return Grammar(
-        lang=lang,
         contractions=contractions,
         contracted=_words(contractions) if contractions else None,
         elisions=_elisions(lists.get("elisions", [])),
@@ -94,15 +92,15 @@ def _compiled(lang: str, table: dict[str, object], common: dict[str, object]) ->
         never=phrases("never"),
         unless=phrases("unless"),
         cue=phrases("cue"),
-        near=_phrases(
-            [
-                rf"(?:{phrase})[^.,;:!?–()@]{{0,60}}@|@[^.,;:!?–()@]{{0,60}}(?:{phrase})"
-                for phrase in lists.get("cue", [])
-            ],
-            lists,
-        ),
+        near=_phrases([_near(phrase) for phrase in lists["cue"]], lists),
         unknown=_unknown(lists),
     )
+
+
+def _near(cue: str) -> str:
+    """A cue and the outlet within one clause."""
+    between = "[^.,;:!?–()@]{0,60}"
+    return f"(?:{cue}){between}@|@{between}(?:{cue})"
 
 
 def _expanded(phrase: str, lists: Mapping[str, list[str]]) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from aggregator.reports.citations.grammar import RULES, Grammar
 from aggregator.reports.citations.slots import Slotted
 
+# On 415 articles of a newsroom not seen before, right/wrong: according 50/5, verb 68/4, told 26/1,
+# headline 7/0, cue 5/2, mention 4/5; most of the first three's wrong ones were namesakes of the outlet meant.
 CONFIDENCE = {
     "headline": 0.95,
     "according": 0.95,
@@ -40,8 +42,8 @@ def judge(slot: Slotted, grammar: Grammar, *, weak: bool, foreign: bool, headlin
     """Decide whether the sentence names its outlet as a source.
 
     ``weak``: the name is ambiguous, so it needs quotation marks, a word like "newspaper", or a rule that
-    touches it. ``foreign``: a newspaper or broadcaster of another language, which a text hardly ever names but
-    as a source, be the phrase one that no table knows.
+    touches it. ``foreign``: a newspaper or broadcaster of another language, which a text hardly ever names
+    but as a source, be the phrase one that no table knows.
     """
     form = slot.form
     if grammar.never.search(form):

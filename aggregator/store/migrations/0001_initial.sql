@@ -60,6 +60,7 @@ CREATE TABLE clusters (
     updated_at          TEXT NOT NULL                      -- When its articles last changed.
 ) STRICT;
 CREATE INDEX clusters_by_time ON clusters (last_published_at);
+CREATE INDEX clusters_by_origin ON clusters (origin_article_id) WHERE origin_article_id IS NOT NULL;
 
 CREATE TABLE articles (
     id              INTEGER PRIMARY KEY AUTOINCREMENT, -- Number of the article; never reused.
