@@ -38,7 +38,7 @@ def main() -> int:
     config = load_config(Path("feeds.yaml"))
     if not asyncio.run(reachable(config)):
         print("No feed of feeds.yaml can be reached from here: running the demo instead.", file=sys.stderr)
-        return aggregator("demo")
+        return aggregator("demo", "--directory", str(config.database.parent))
     failed = aggregator("poll")
     if failed > 1:
         return failed

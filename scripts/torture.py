@@ -153,6 +153,7 @@ def handler(press: Press, step: memoryview | bytearray, asked: list[str]) -> typ
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: two would wait for each other's acknowledgement
 
         def do_GET(self) -> None:
             asked.append(self.path)
@@ -292,9 +293,9 @@ def torture(press: Press, folder: Path, rounds: int, seed: int, *, by_time: bool
                 else:
                     survived = in_child(harmed, now, die_at=chance.randrange(statements // done))
                 tally.faults += disorder(harmed.database, press, step[0], now)
+                tally.kills += not survived
                 if survived or tally.kills == rounds:
                     break
-                tally.kills += 1
             in_child(harmed, now)
             print(f"step {step[0]}: {tally.kills} kills, {seconds:.1f} s undisturbed", flush=True)
             step[0] += 1

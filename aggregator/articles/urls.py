@@ -177,7 +177,9 @@ def page_url(final_url: str, rel_canonical: str | None, og_url: str | None) -> s
     for claim in (rel_canonical, og_url):
         claimed = _resolved(final_url, claim)
         if claimed and _may_stand_for(claimed, own):
-            return own if claimed.lower() == own.lower() else claimed
+            scheme, _, rest = claimed.partition(":")
+            _, _, own_rest = own.partition(":")
+            return f"{scheme}:{own_rest}" if rest.lower() == own_rest.lower() else claimed
     return own
 
 

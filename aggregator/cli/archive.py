@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -58,15 +56,32 @@ def import_(
 @app.command()
 def export(
     context: typer.Context,
-    form: Annotated[str, typer.Option("--format", help="jsonl.")] = "jsonl",
+    form: Annotated[str, typer.Option("--format", help="jsonl, csv or parquet.")] = "jsonl",
+    table: Annotated[
+        str, typer.Option(help="articles, clusters, citations, coverage, reports or entries.")
+    ] = "articles",
+    file: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Instead of standard output.", dir_okay=False),
+    ] = None,
 ) -> None:
-    """Print every article that was read, one JSON object a line: the keys of import, and id, cluster_id,
-    copy_of and cites."""
-    from aggregator.store.archive import exported_articles
+    """Write a table out, for notebooks, spreadsheets and other programs.
+
+    Articles have the keys of import, and id, cluster_id, copy_of and cites. In CSV a text that a spreadsheet
+    would take for a formula (it begins with =, +, -, @, a tab or a carriage return) gets a ' in front.
+    """
+    from aggregator.pipeline.exporting import FORMS, ExportError, export_table
+    from aggregator.store.tables import TABLES
 
     session: Session = context.obj
-    if form != "jsonl":
-        raise UsageError(f"--format {form}: it is jsonl")
+    if form not in FORMS:
+        raise UsageError(f"--format {form}: it is one of {', '.join(FORMS)}")
+    if table not in TABLES:
+        raise UsageError(f"--table {table}: it is one of {', '.join(TABLES)}")
+    if form == "parquet" and file is None:
+        raise UsageError("--format parquet is not text: name a file with --output")
     with session.reader() as db:
-        for article in exported_articles(db):
-            sys.stdout.write(json.dumps(article, ensure_ascii=False) + "\n")
+        try:
+            export_table(db, table, form, file)
+        except ExportError as error:
+            raise UsageError(str(error)) from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import closing
 from pathlib import Path
 
 from aggregator.cli import output
-from aggregator.cli.app import Session, now
+from aggregator.cli.app import Session, UsageError, now
 from aggregator.cli.service import run_cycle_of
 from aggregator.demo.server import NewsroomServer
 from aggregator.digest.model import DigestQuery
@@ -15,46 +15,51 @@ from aggregator.digest.window import parse_window
 from aggregator.files import write_whole
 from aggregator.pipeline.cycle import Scope
 from aggregator.pipeline.digest import read_digest
-from aggregator.store.connection import open_reader
+from aggregator.store.about import is_demo, mark_as_demo
+from aggregator.store.connection import open_reader, open_writer
 
 SPAN = "7d"
-SHOWN = 8
+SHOWN = 6
+DATABASE, CONFIG, PAGE = "aggregator.db", "demo-feeds.yaml", "demo-digest.html"
+
+# One request at a time: the same ids at every run, so that what the documentation shows is what one gets.
+_SETTINGS = "compute: {kind: inline}\n"
 
 
 def run_demo(session: Session, directory: Path) -> None:
-    """Serve the bundled newsroom, poll it twice, print the digest, and say where everything lies."""
-    moment = now()
+    """Serve the bundled newsroom, poll it, print the digest, and say where everything lies."""
     _start_afresh(directory)
-    with NewsroomServer(moment) as newsroom:
-        config_file = directory / "feeds.yaml"
-        write_whole(config_file, newsroom.config_yaml("demo.db"))
+    with NewsroomServer(now()) as newsroom:
+        text = newsroom.config_yaml(DATABASE).replace("network:\n", "network:\n  concurrency: 1\n")
+        write_whole(directory / CONFIG, _SETTINGS + text)
         outlets, articles = len(newsroom.feeds()), len(newsroom.articles)
         session.say(f"a newsroom of {outlets} outlets and {articles} articles is served on {newsroom.proxy}")
-        demo = Session(config_file, None, session.as_json, session.verbosity, session.log_format)
+        demo = Session(directory / CONFIG, None, session.as_json, session.verbosity, session.log_format)
         count = run_cycle_of(demo, demo.config, Scope())
         session.say(f"polled {count.polled} feeds: {count.new_entries} entries, {count.articles} articles")
-    _print_digest(session, demo, directory)
+    _print_digest(session, demo.database, directory)
 
 
 def _start_afresh(directory: Path) -> None:
-    """Remove what an earlier demo left, and nothing else."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name in ("demo.db", "demo.db-wal", "demo.db-shm", "demo.db.lock", "digest.html", "feeds.yaml"):
+    """Begin with an empty database, marked as the demo's; one that holds real news is left alone."""
+    database = directory / DATABASE
+    if database.exists() and not is_demo(database):
+        raise UsageError(f"{database} holds real news; name another folder with --directory")
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
         (directory / name).unlink(missing_ok=True)
+    with closing(open_writer(database)) as db:
+        mark_as_demo(db)
 
 
-def _print_digest(session: Session, demo: Session, directory: Path) -> None:
-    window = parse_window(now=now() + timedelta(seconds=1), timezone="UTC", since=SPAN)
-    db = open_reader(demo.database)
-    try:
+def _print_digest(session: Session, database: Path, directory: Path) -> None:
+    window = parse_window(now=now(), timezone="UTC", since=SPAN)
+    with closing(open_reader(database)) as db:
         shown = read_digest(db, DigestQuery(window=window, limit=SHOWN))
         whole = read_digest(db, DigestQuery(window=window))
-    finally:
-        db.close()
     output.print_text(render(shown, "text"))
-    page = directory / "digest.html"
+    page = directory / PAGE
     write_whole(page, render(whole, "html"))
-    session.say(f"the database: {demo.database}")
+    session.say(f"the database: {database}")
     session.say(f"the digest:   {page}")
-    session.say(f'try: sqlite3 {demo.database} "SELECT * FROM reports ORDER BY outlets DESC LIMIT 5"')
-    session.say(f"     aggregator --db {demo.database} search starlink")
+    session.say(f'try: sqlite3 {database} "select * from reports order by outlets desc limit 5"')
+    session.say(f"     .venv/bin/aggregator --db {database} search starlink")

@@ -84,6 +84,7 @@ def run(context: typer.Context) -> None:
     session: Session = context.obj
     set_up_logging(session.verbosity or 1, session.log_format)
     config = session.config.model_copy(update={"database": session.database})
+    _set_demo_aside(session, config)
     asyncio.run(serve(config, session.config_file, clock=now, jitter=random.random))
 
 
@@ -108,14 +109,23 @@ def run_cycle_of(session: Session, config: Config, scope: Scope) -> CycleCount:
 
     set_up_logging(session.verbosity, session.log_format)
     config = config.model_copy(update={"database": session.database})
-    with (
-        hold(session.database),
-        Writer(session.database) as writer,
-        output.progress(session.quiet) as progress,
-    ):
-        return asyncio.run(
-            run_once(config, writer, scope, clock=now, jitter=random.random, progress=progress)
-        )
+    with hold(session.database), output.progress(session.quiet) as progress:
+        if scope.network:
+            _set_demo_aside(session, config)
+        with Writer(session.database) as writer:
+            cycle = run_once(config, writer, scope, clock=now, jitter=random.random, progress=progress)
+            return asyncio.run(cycle)
+
+
+def _set_demo_aside(session: Session, config: Config) -> None:
+    """Keep the demo's fiction apart from real news."""
+    from aggregator.demo.outlets import OUTLETS
+    from aggregator.store.about import set_demo_aside
+
+    if {feed.url for feed in config.feeds} <= {outlet.feed_url for outlet in OUTLETS.values()}:
+        return  # it is the demo that polls
+    if aside := set_demo_aside(session.database):
+        session.say(f"{session.database} held the demo's fiction: it is {aside} now, and news begin anew")
 
 
 def _report(session: Session, count: CycleCount) -> None:

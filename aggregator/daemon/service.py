@@ -93,6 +93,7 @@ class Service:
     def ask_for_pruning(self) -> None:
         """Have old rows removed once no cycle is under way."""
         self._prune_waits = True
+        self.look()
 
     def _plan(self) -> None:
         digest = self._services.config.digest
@@ -121,7 +122,7 @@ class Service:
             self._prune_waits = False
             await self._prune()
         if log_size(services.config.database) > FOLD_ABOVE:
-            await services.writer.outside_transaction(fold_log)
+            await asyncio.wrap_future(services.writer.submit_upkeep(fold_log))
         if not self._caught_up:
             self._caught_up = True
             await self.digest_missed()

@@ -43,6 +43,12 @@ def render_atom(digest: Digest) -> str:
     return _environment().get_template("digest.atom.j2").render(_phrases(digest) | facts)
 
 
+def render_mail(digest: Digest) -> str:
+    """Return the digest as a page for mail programs: no style sheet, no charts, nothing that they strip."""
+    facts = {"span": wording.span(digest.query), "glance": wording.glance(digest)}
+    return _environment().get_template("mail.html.j2").render(_phrases(digest) | facts)
+
+
 def render_index(dates: Iterable[date]) -> str:
     """Return the page that links the digests of ``dates`` (in any order), the latest first, by month."""
     days = sorted(set(dates), reverse=True)

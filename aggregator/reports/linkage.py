@@ -11,14 +11,23 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+
 NEVER = -1e9  # the similarity of two articles that must not come together; stays negative in every mean
 
 
-def average_linkage(similarity: NDArray[np.float64], threshold: float, sizes: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
+# The mean of many pairs is surer than one pair: two groups of a dozen articles with a mean of 0.2 tell one report more
+# surely than two articles at 0.4. Groups are joined from threshold / ease on; ease is 1 up to _SURE pairs and then
+# grows with their root. Seen on OG2021 (clusters of up to 164 headlines); newsrooms' small clusters are not touched.
+_SURE = 30.0
+_EASE = 3.0
+
+
+def average_linkage(similarity: Floats, threshold: float, sizes: Floats | None = None) -> NDArray[np.int64]:
     """Return a label for each row: the smallest row of its group.
 
-    Joins the two groups with the highest mean similarity until none reaches the threshold (Lance & Williams 1967, with
-    each row's best partner remembered: n^2 in practice; 2,400 rows take 0.3 s). Ties go to the smaller row.
+    Joins the two groups with the highest (eased) mean similarity until none reaches the threshold, each row's best
+    partner remembered: n^2 in practice; 2,400 rows take 0.3 s. Ties go to the smaller row.
 
     Args:
         similarity: symmetric, n by n.
@@ -29,36 +38,56 @@ def average_linkage(similarity: NDArray[np.float64], threshold: float, sizes: ND
     labels = np.arange(count)
     if count < 2:
         return labels
-    table = similarity.astype(np.float64, copy=True)
-    np.fill_diagonal(table, -np.inf)
-    weight = np.ones(count) if sizes is None else sizes.astype(np.float64, copy=True)
-    partner = table.argmax(1)
-    best = table[labels, partner]
-    while best[first := int(best.argmax())] >= threshold:
-        keep, gone = sorted((first, int(partner[first])))
-        _join(table, weight, keep, gone)
+    groups = _Groups(similarity, np.ones(count) if sizes is None else sizes)
+    while groups.best[first := int(groups.best.argmax())] >= threshold:
+        keep, gone = sorted((first, int(groups.partner[first])))
+        groups.join(keep, gone)
         labels[labels == gone] = keep
-        _refresh(table, partner, best, keep, gone)
     return labels
 
 
-def _join(table: NDArray[np.float64], weight: NDArray[np.float64], keep: int, gone: int) -> None:
-    total = weight[keep] + weight[gone]
-    mean = (table[keep] * weight[keep] + table[gone] * weight[gone]) / total
-    mean[[keep, gone]] = -np.inf
-    table[keep] = table[:, keep] = mean
-    table[gone] = table[:, gone] = -np.inf
-    weight[keep] = total
+class _Groups:
+    """The state of a linkage: sums of similarities between groups, and each one's best partner."""
+
+    def __init__(self, similarity: Floats, sizes: Floats) -> None:
+        self._sizes = sizes.astype(np.float64, copy=True)
+        self._sums = similarity * np.outer(sizes, sizes)
+        pairs = np.outer(sizes, sizes)
+        self._table = similarity * _ease(pairs)
+        np.fill_diagonal(self._table, -np.inf)
+        self._gone = np.zeros(len(similarity), bool)
+        self.partner = self._table.argmax(1)
+        self.best = self._table[np.arange(len(similarity)), self.partner]
+
+    def join(self, keep: int, gone: int) -> None:
+        """Make two groups one, under the number of the first."""
+        self._sums[keep] += self._sums[gone]
+        self._sums[:, keep] = self._sums[keep]
+        self._sizes[keep] += self._sizes[gone]
+        self._gone[gone] = True
+        pairs = self._sizes * self._sizes[keep]
+        row = self._sums[keep] / pairs * _ease(pairs)
+        row[self._gone] = -np.inf
+        row[keep] = -np.inf
+        self._table[keep] = self._table[:, keep] = row
+        self._table[gone] = self._table[:, gone] = -np.inf
+        self._refresh(keep, gone)
+
+    def _refresh(self, keep: int, gone: int) -> None:
+        """Find again the best partner of every group whose partner has changed."""
+        column = self._table[:, keep]
+        nearer = (column > self.best) | (column == self.best) & (keep < self.partner)
+        stale = ((self.partner == keep) | (self.partner == gone)) & ~nearer
+        self.best[nearer], self.partner[nearer] = column[nearer], keep
+        stale[[keep, gone]] = True
+        rows = np.flatnonzero(stale)
+        self.partner[rows] = self._table[rows].argmax(1)
+        self.best[rows] = self._table[rows, self.partner[rows]]
 
 
-def _refresh(table: NDArray[np.float64], partner: NDArray[np.int64], best: NDArray[np.float64], keep: int, gone: int) -> None:
-    """Find again the best partner of every row whose partner has changed."""
-    nearer = table[:, keep] > best
-    best[nearer], partner[nearer] = table[nearer, keep], keep
-    stale = np.flatnonzero((partner == keep) & ~nearer | (partner == gone))
-    stale = np.union1d(stale, [keep, gone])
-    partner[stale] = table[stale].argmax(1)
-    best[stale] = table[stale, partner[stale]]
+def _ease(pairs: Floats) -> Floats:
+    eased: Floats = np.clip(np.sqrt(pairs / _SURE), 1.0, _EASE)
+    return eased
 
 
 def components(count: int, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:

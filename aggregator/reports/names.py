@@ -41,6 +41,7 @@ _SOUND_OF = {
     "tz": "s", "ng": "n", "ck": "k", "qu": "k", "ks": "ks", "x": "ks", "ce": "s", "ci": "s", "cy": "s", "c": "k", "q": "k", "w": "v",
     "z": "s", "a": "", "e": "", "i": "", "o": "", "u": "", "y": "", "h": "", "j": "",
 }  # fmt: skip
+_SOUND_IN = {"de": {"ch": ""}, "nl": {"ch": ""}, "pl": {"ch": ""}, "cs": {"ch": ""}, "it": {"ch": "k"}}  # Kachowka is Каховка
 _SOUNDS = re.compile("|".join([*_SOUND_OF, "[a-z]"]))
 _CYRILLIC = frozenset({"ru", "uk", "be", "bg", "sr", "mk"})
 _PERCENT = frozenset({"%", "pct", "proz", "prc", "yuzde"})
@@ -64,6 +65,7 @@ _NUMBER = re.compile(
 )
 
 
+@lru_cache(maxsize=100_000)
 def skeleton(word: str, lang: str | None = None) -> str:
     """Return what a name's spellings have in common, e.g. ``ptn`` for Putin, Poutine, Путина, Putin's.
 
@@ -75,7 +77,8 @@ def skeleton(word: str, lang: str | None = None) -> str:
         return ""
     if lang == "ar":
         letters = letters.replace("w", "")  # a long vowel as often as a consonant
-    heard = [_SOUND_OF.get(sound, sound) for sound in _SOUNDS.findall(letters)]
+    sound_of = _SOUND_OF | _SOUND_IN.get(lang or "", {})
+    heard = [sound_of.get(sound, sound) for sound in _SOUNDS.findall(letters)]
     sounds = re.sub(r"(.)\1+", r"\1", "".join(heard))
     if len(sounds) > 3 and sounds.endswith("s"):
         sounds = sounds[:-1]

@@ -149,7 +149,7 @@ def containment(features: Decoded, left: Ints, right: Ints) -> Floats:
     tokens = features.shingles
     lookup = _plain_lookup(tokens)
     complete = features.shingle_total <= tokens.counts
-    last = np.append(lookup, 0)[np.maximum(tokens.starts[1:] - 1, 0)]
+    last = np.append(lookup, np.uint64(0))[np.maximum(tokens.starts[1:] - 1, 0)]
     limit = np.where(complete, np.uint64(0xFFFFFFFF), _hash_of(last))
     bound = np.minimum(limit[left], limit[right])
     pair, here, _ = _meet(lookup, tokens.starts, left, right)

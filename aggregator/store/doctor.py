@@ -78,19 +78,20 @@ def examine(database: Path, now: datetime) -> Iterator[Finding]:
         return
     yield Finding("database", "ok", f"{database}, schema version {SCHEMA_VERSION}")
     with closing(db):
-        for check in (_whole, _joined, _schema):
-            yield _guarded(check, db)
+        yield _guarded("integrity", _whole, db)
+        yield _guarded("orphans", _joined, db)
+        yield _guarded("schema", _schema, db)
+        yield _guarded("clock", lambda db: _clock(db, now), db)
         yield _log(database)
-        yield _clock(db, now)
     yield _service(database)
 
 
-def _guarded(check: Callable[[sqlite3.Connection], Finding], db: sqlite3.Connection) -> Finding:
+def _guarded(name: str, check: Callable[[sqlite3.Connection], Finding], db: sqlite3.Connection) -> Finding:
     """A database may be too damaged for the very question."""
     try:
         return check(db)
     except sqlite3.DatabaseError as error:
-        return Finding(check.__name__.strip("_"), "fail", f"{error}; restore a backup (docs/operating.md)")
+        return Finding(name, "fail", f"{error}; restore a backup (docs/operating.md)")
 
 
 def _libraries() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, TypeVar
@@ -43,9 +44,9 @@ class Writer:
         """Run a store function in a transaction and wait for it."""
         return self.submit(operation, *args, **kwargs).result()
 
-    async def outside_transaction(self, operation: Callable[[sqlite3.Connection], R]) -> R:
-        """Run upkeep that SQLite does not allow in a transaction, such as a checkpoint."""
-        return await asyncio.wrap_future(self._thread.submit(operation, self._connection))
+    def submit_upkeep(self, operation: Callable[[sqlite3.Connection], R]) -> Future[R]:
+        """Queue what SQLite does not allow in a transaction, such as a checkpoint."""
+        return self._thread.submit(operation, self._connection)
 
     def close(self) -> None:
         """Finish what is queued, fold the write-ahead log back into the file and close it."""
@@ -67,7 +68,5 @@ class Writer:
             return operation(self._connection, *args, **kwargs)
 
     def _close(self) -> None:
-        try:
-            self._connection.execute("PRAGMA optimize")
-        finally:
-            self._connection.close()
+        with closing(self._connection), suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA optimize")  # not worth failing for: the disk may be full

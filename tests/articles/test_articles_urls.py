@@ -235,6 +235,11 @@ def test_a_canonical_address_is_believed_where_it_can_be_the_same_article(
     assert page_url(final, canonical, None) == expected
 
 
+def test_a_canonical_address_that_differs_in_case_and_scheme_only_gives_the_scheme() -> None:
+    found = page_url("http://a.example/news/bridge-opened-1", "https://a.example/News/bridge-opened-1", None)
+    assert found == "https://a.example/news/bridge-opened-1"
+
+
 def test_fronts_are_told_from_articles() -> None:
     assert all(
         map(is_front, ("https://a.org/", "https://a.org/news", "https://a.org/news/uk-politics/index.html"))

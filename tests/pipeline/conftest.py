@@ -35,13 +35,17 @@ class Site:
         self.answers: dict[str, Answer] = {}
         self.log: list[tuple[str, dict[str, str]]] = []
         self.before: Callable[[str], None] = lambda _path: None  # is called before each answer
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Listener(("0.0.0.0", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self.on(1)
+
+    def on(self, number: int) -> str:
+        """The same server as another host: starts of requests to one host are half a second apart."""
+        return f"http://127.0.0.{number}:{self._server.server_port}"
 
     def answer(self, path: str, body: bytes, *, status: int = 200, **headers: str) -> None:
         names = {"type": "Content-Type", "etag": "ETag"}
@@ -55,6 +59,10 @@ class Site:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class _Listener(ThreadingHTTPServer):
+    request_queue_size = 128
 
 
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:

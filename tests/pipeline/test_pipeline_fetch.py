@@ -17,7 +17,7 @@ TEXT = "The mayor opened the new bridge over the river on Sunday after nine year
 @pytest.fixture
 def pages(bench, site, rss, page):
     """A feed with three entries and their pages."""
-    site.answer("/feed", rss(*((f"{site.url}/{n}", f"Bridge {n}") for n in "abc")))
+    site.answer("/feed", rss(*((f"{site.on(k)}/{n}", f"Bridge {n}") for k, n in enumerate("abc", 2))))
     for n in "abc":
         site.answer(f"/{n}", page(f"Bridge {n}", TEXT + n), type="text/html")
     bench.subscribe(f"{site.url}/feed")
@@ -127,12 +127,12 @@ def test_a_page_that_cannot_be_reached_is_tried_again(bench, site, rss) -> None:
     assert bench.rows("SELECT status, attempts, detail IS NULL FROM articles") == [("pending", 1, 0)]
 
 
-def test_a_host_is_asked_for_so_many_pages_a_cycle_and_the_rest_later(bench, site, rss) -> None:
-    many = PER_HOST_AND_CYCLE + 5
-    site.answer("/feed", rss(*((f"{site.url}/{n}", f"Bridge {n}") for n in range(many))))
+def test_a_host_is_asked_for_so_many_pages_a_cycle_and_the_rest_later(bench, site, rss, monkeypatch) -> None:
+    monkeypatch.setattr("aggregator.pipeline.fetch.PER_HOST_AND_CYCLE", 2)
+    site.answer("/feed", rss(*((f"{site.url}/{n}", f"Bridge {n}") for n in range(3))))
     bench.subscribe(f"{site.url}/feed")
-    assert bench.run().articles == PER_HOST_AND_CYCLE
-    assert bench.rows("SELECT count(*) FROM articles WHERE status = 'pending'") == [(5,)]
+    assert bench.run().articles == 2
+    assert bench.rows("SELECT count(*) FROM articles WHERE status = 'pending'") == [(1,)]
     bench.run(after=timedelta(minutes=11))
     assert bench.rows("SELECT count(*) FROM articles WHERE status = 'pending'") == [(0,)]
 
@@ -158,7 +158,7 @@ def test_a_page_that_breaks_its_worker_is_tried_again(bench, pages, breaking) ->
 def test_a_look_that_brings_less_than_is_stored_changes_nothing(bench, pages, rss) -> None:
     bench.run()
     before = bench.rows("SELECT title, text, status FROM articles")
-    pages.answer("/feed", rss(*((f"{pages.url}/{n}", f"Bridge {n}!") for n in "abc")))
+    pages.answer("/feed", rss(*((f"{pages.on(k)}/{n}", f"Bridge {n}!") for k, n in enumerate("abc", 2))))
     for n in "abc":
         pages.answer(f"/{n}", b"no", status=403)
     bench.run(Scope(force=True), after=timedelta(hours=2))

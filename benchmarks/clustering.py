@@ -1,0 +1,242 @@
+"""Measures clustering, with the code that the service runs: python benchmarks/clustering.py [quality|order|days|growth].
+
+quality  every labelled set that is present, clustered at once: the table of docs/clustering.md
+order    the same articles in other orders and batches, against all at once
+days     a newsroom revealed in ten steps: ids kept, the result against all at once
+growth   one batch of 1,000 new articles among 10,000 and 100,000 of thirty days
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+from datasets import NOW, SHARED, Row, load_sets, make_members
+
+from aggregator.model import Grouping, Member, Text
+from aggregator.reports.cluster import ClusterSettings, group
+from aggregator.reports.encoder import load_encoder
+from aggregator.reports.features import make_features
+from aggregator.reports.ids import reconcile
+from aggregator.reports.score import load_weights, score_pairs
+from aggregator.reports.window import make_window
+
+SETTINGS = ClusterSettings()
+Labels = Mapping[int, object]
+
+
+def bcubed(gold: Labels, found: Labels) -> tuple[float, float, float]:
+    """Precision, recall and F1 per article (Amigo et al. 2009)."""
+    both = Counter((gold[i], found[i]) for i in gold)
+    in_gold, in_found = Counter(gold.values()), Counter(found[i] for i in gold)
+    precision = sum(n * n / in_found[f] for (_, f), n in both.items()) / len(gold)
+    recall = sum(n * n / in_gold[g] for (g, _), n in both.items()) / len(gold)
+    return precision, recall, f1(precision, recall)
+
+
+def f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def pair_f1(gold: Labels, found: Labels, kind: Mapping[int, str] | None = None) -> float:
+    """F1 over pairs of articles; with ``kind`` (languages), only over pairs of two kinds."""
+
+    def pairs(keys: Mapping[int, object]) -> int:
+        every = sum(n * (n - 1) // 2 for n in Counter(keys.values()).values())
+        if kind is None:
+            return every
+        return every - sum(n * (n - 1) // 2 for n in Counter((keys[i], kind[i]) for i in keys).values())
+
+    right = pairs({i: (gold[i], found[i]) for i in gold})
+    total = pairs(found) + pairs(gold)
+    return 2 * right / total if total else 1.0
+
+
+def labels_of(grouping: Grouping) -> dict[int, int]:
+    return {article: articles[0] for articles in grouping.groups for article in articles}
+
+
+def cluster_all(members: Sequence[Member]) -> Grouping:
+    return group(members, frozenset(member.article_id for member in members), (), SETTINGS)
+
+
+def quality() -> None:
+    encoder = load_encoder()
+    print(f"{'set':12} {'articles':>8} {'BCubed P':>8} {'R':>6} {'F1':>6} {'pairs':>6} {'cross':>6} {'copies':>6} {'seconds':>7}")
+    for name, rows in load_sets().items():
+        members = make_members(rows, encoder)
+        started = time.perf_counter()
+        grouping = cluster_all(members)
+        seconds = time.perf_counter() - started
+        found, languages = labels_of(grouping), {k: row.lang for k, row in enumerate(rows)}
+        if name == "semeval22":
+            semeval(rows, members, found)
+            continue
+        gold = {k: row.label for k, row in enumerate(rows)}
+        p, r, f = bcubed(gold, found)
+        copies = copy_f1(rows, grouping) if any(row.copy_of for row in rows) else float("nan")
+        print(f"{name:12} {len(rows):8} {p:8.3f} {r:6.3f} {f:6.3f} {pair_f1(gold, found):6.3f} {pair_f1(gold, found, languages):6.3f} {copies:6.3f} {seconds:7.1f}")
+        if name == "og2021-dev":
+            per_language(gold, found, languages)
+        if name == "pages":
+            alone = {k: row.key for k, row in enumerate(rows)}
+            print(f"{'':12} with every page labelled as unrelated to all others: BCubed P {bcubed(alone, found)[0]:.3f}")
+
+
+def per_language(gold: Labels, found: Labels, languages: Mapping[int, str]) -> None:
+    parts = {lang: {k: label for k, label in gold.items() if languages[k] == lang} for lang in sorted(set(languages.values()))}
+    print(f"{'':12} BCubed F1 by language: " + " ".join(f"{lang} {bcubed(part, found)[2]:.3f}" for lang, part in parts.items()))
+
+
+def semeval(rows: Sequence[Row], members: Sequence[Member], found: Labels) -> None:
+    place = {row.key: k for k, row in enumerate(rows)}
+    pairs = [json.loads(line) for line in (SHARED / "clustering" / "semeval22-pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    left = np.array([place[pair["id_a"]] for pair in pairs])
+    right = np.array([place[pair["id_b"]] for pair in pairs])
+    _, scores = score_pairs(make_window(members, SETTINGS.hours, SETTINGS.encoder), left, right, load_weights(SETTINGS.encoder))
+    same = np.array([bool(pair["label"]) for pair in pairs])
+    human = np.array([pair["score"] for pair in pairs])
+    together = np.array([found[a] == found[b] for a, b in zip(left.tolist(), right.tolist(), strict=True)])
+    by_cluster, by_score = (2 * (said & same).sum() / (said.sum() + same.sum()) for said in (together, scores >= load_weights(SETTINGS.encoder).threshold))
+    print(f"{'semeval22':12} {len(pairs):8} pairs: F1 by cluster {by_cluster:.3f}, by score {by_score:.3f}; Pearson {-np.corrcoef(scores, human)[0, 1]:.3f}")
+
+
+def copy_f1(rows: Sequence[Row], grouping: Grouping) -> float:
+    place = {row.key: k for k, row in enumerate(rows)}
+
+    def root(k: int) -> int:
+        return root(place[parent]) if (parent := rows[k].copy_of) else k
+
+    found = [(a, b) for a, b in grouping.copy_of.items() if b is not None]
+    right = sum(root(a) == root(b) for a, b in found)
+    return 2 * right / (len(found) + sum(row.copy_of is not None for row in rows))
+
+
+def feed_in(members: Sequence[Member], batches: Iterable[Sequence[int]]) -> tuple[dict[int, int], dict[int, int]]:
+    """Cluster batch by batch as the service does; return each article's cluster id, and where ended ids lead."""
+    by_id = {member.article_id: member for member in members}
+    cluster_of: dict[int, int] = {}
+    redirects: dict[int, int] = {}
+    known: list[int] = []
+    next_id = 1
+    for batch in batches:
+        known += batch
+        around = surroundings([by_id[i] for i in known], [by_id[i] for i in batch], cluster_of)
+        grouping = group(around, frozenset(batch), (), SETTINGS)
+        plan = reconcile(grouping.groups, {i: cluster_of[i] for articles in grouping.groups for i in articles if i in cluster_of})
+        for articles, kept in zip(grouping.groups, plan.ids, strict=True):
+            cluster = kept if kept is not None else next_id
+            next_id += kept is None
+            cluster_of.update(dict.fromkeys(articles, cluster))
+        redirects.update((old, new) for old, new, _ in plan.redirects)
+    return cluster_of, redirects
+
+
+def surroundings(known: Sequence[Member], new: Sequence[Member], cluster_of: Mapping[int, int]) -> list[Member]:
+    """What the store gives: all within the window of the new ones, and the rest of their clusters."""
+    first, last = min(m.published_at for m in new) - SETTINGS.window, max(m.published_at for m in new) + SETTINGS.window
+    near = {m.article_id for m in known if first <= m.published_at <= last}
+    clusters = {cluster_of[i] for i in near if i in cluster_of}
+    return [replace(m, cluster_id=cluster_of.get(m.article_id)) for m in known if m.article_id in near or cluster_of.get(m.article_id) in clusters]
+
+
+def order() -> None:
+    encoder, dice = load_encoder(), random.Random(1)
+    for name, rows in load_sets().items():
+        if name in ("neus", "semeval22", "pages"):
+            continue
+        members = make_members(rows, encoder)
+        at_once = labels_of(cluster_all(members))
+        by_time = sorted(range(len(rows)), key=lambda k: (rows[k].published_at, k))
+        shuffled = dice.sample(by_time, len(by_time))
+        for what, ids, size in (("by time", by_time, 50), ("shuffled", shuffled, 50), ("shuffled", shuffled, 7)):
+            if len(rows) / size > 200:
+                continue
+            found, _ = feed_in(members, [ids[k : k + size] for k in range(0, len(ids), size)])
+            print(f"{name:12} {what:9} in batches of {size:3}: BCubed F1 with all at once {bcubed(at_once, found)[2]:.3f}", flush=True)
+
+
+def days() -> None:
+    encoder = load_encoder()
+    for name in ("dev", "dev-kept", "own", "own-kept"):
+        rows = load_sets().get(name)
+        if not rows:
+            continue
+        members = make_members(rows, encoder)
+        gold = {k: row.label for k, row in enumerate(rows)}
+        by_time = sorted(range(len(rows)), key=lambda k: (rows[k].published_at, k))
+        cuts = [round(len(rows) * step / 10) for step in range(11)]
+        found, redirects = feed_in(members, [by_time[a:b] for a, b in zip(cuts, cuts[1:], strict=False)])
+        lost = [old for old in redirects if resolve(old, redirects) not in set(found.values())]
+        print(f"{name:9} in ten steps BCubed F1 {bcubed(gold, found)[2]:.3f}, at once {bcubed(gold, labels_of(cluster_all(members)))[2]:.3f}; ids ended {len(redirects)}, of which lost {len(lost)}")
+
+
+def resolve(cluster: int, redirects: Mapping[int, int]) -> int:
+    while cluster in redirects:
+        cluster = redirects[cluster]
+    return cluster
+
+
+def growth() -> None:
+    """Articles are made by mixing two reports' sentences: vectors, names and clusters of realistic sizes, not real news."""
+    encoder = load_encoder()
+    base = [row for name, rows in load_sets().items() if name in ("own", "dev", "neus") for row in rows]
+    seconds = {}
+    for total in (10_000, 100_000):
+        members = invented(base, total, encoder)
+        newest = sorted(members, key=lambda m: m.published_at)[-1000:]
+        new = frozenset(m.article_id for m in newest)
+        cluster_of = {m.article_id: m.cluster_id for m in members if m.cluster_id is not None and m.article_id not in new}
+        around = surroundings(members, newest, cluster_of)
+        texts = [Text(k, "example.org", row.title + f" {k}", row.text, row.lang, NOW) for k, row in enumerate(base[:1000])]
+        started = time.perf_counter()
+        make_features(texts, encoder)
+        made = time.perf_counter() - started
+        started = time.perf_counter()
+        grouping = group(around, new, (), SETTINGS)
+        seconds[total] = made + time.perf_counter() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{total:7} articles: {len(around)} around the 1,000 new, features {made:.1f} s, grouping {seconds[total] - made:.1f} s, {len(grouping.groups)} groups, peak {peak:.0f} MB (all {total} in memory)")
+    print(f"time per article, 100,000 against 10,000: {seconds[100_000] / seconds[10_000]:.2f}")
+
+
+def invented(base: Sequence[Row], total: int, encoder) -> list[Member]:
+    dice = random.Random(3)
+    made, label = [], 0
+    templates = make_members(base, encoder)
+    while len(made) < total:
+        label += 1
+        start = NOW - timedelta(hours=dice.random() * 720)
+        size = min(1 + int(dice.paretovariate(1.2)), 60)
+        source = dice.choice(templates)
+        for _ in range(size):
+            blob = blur(source.features, dice)
+            when = min(start + timedelta(hours=dice.expovariate(1 / 8)), NOW)
+            made.append(replace(source, article_id=len(made), published_at=when, features=blob, cluster_id=label, outlet=f"o{dice.randrange(500)}.example"))
+    return made[:total]
+
+
+def blur(features: bytes, dice: random.Random) -> bytes:
+    """Move an article's vectors a little, so that no two are the same."""
+    from aggregator.reports.features import VECTORS, _HEADER
+
+    size, fixed = _HEADER.itemsize, _HEADER.itemsize + VECTORS * 512 * 2
+    vectors = np.frombuffer(features[size:fixed], "<f2").astype(np.float32).reshape(VECTORS, 512)
+    noise = np.random.default_rng(dice.randrange(1 << 30)).normal(0, 0.02, vectors.shape)
+    moved = vectors + noise * (np.abs(vectors).sum(1, keepdims=True) > 0)
+    moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
+    return features[:size] + moved.astype("<f2").tobytes() + features[fixed:]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", default="quality", choices=("quality", "order", "days", "growth"))
+    {"quality": quality, "order": order, "days": days, "growth": growth}[parser.parse_args().what]()

@@ -1,0 +1,206 @@
+"""kill -9 in the middle of a poll, and faults between writes: nothing lost, nothing doubled (L01-L03)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from aggregator.config import Config, parse_config
+from aggregator.pipeline.cycle import Scope, run_once
+from aggregator.store.writer import Writer
+
+FEEDS, ENTRIES = 4, 2
+NOW = datetime.now(UTC).replace(microsecond=0)
+TEXTS = (
+    "The mayor of Graz opened the new bridge over the river Mur on Sunday, after nine years of building and"
+    " three court cases. It cost 61 million euros, twice what had been planned, the Kleine Zeitung reported,"
+    " because the ground on the eastern bank turned out to be softer than the surveyors had said.",
+    "An earthquake of magnitude six shook Crete at dawn and damaged the harbour wall of Chania. Nobody was"
+    " killed, the coast guard said, but eleven people were treated for cuts and broken bones, Reuters"
+    " reported. Schools stay shut until engineers have looked at every roof, the governor announced.",
+)
+
+
+def fill(world) -> list[str]:
+    """Four outlets that report the same two things, each in a feed with an ETag; every page is of its own."""
+    feeds = []
+    for number in range(FEEDS):
+        host = f"http://www.outlet{number}.example"
+        items = ""
+        for report, text in enumerate(TEXTS[:ENTRIES]):
+            url = f"{host}/news/report-{report}-of-{number}"
+            world.put(url, page(text, number), {"Content-Type": "text/html"})
+            at = format_datetime(NOW - timedelta(hours=number + 2))
+            named = f"<guid>{url}</guid><link>{url}</link><title>{text[:50]}</title>"
+            items += f"<item>{named}<pubDate>{at}</pubDate></item>"
+        body = f'<rss version="2.0"><channel><title>{number}</title>{items}</channel></rss>'.encode()
+        headers = {"ETag": f'"{number}"', "Content-Type": "application/rss+xml"}
+        feeds.append(world.put(f"{host}/feed", body, headers))
+    return feeds
+
+
+def page(text: str, number: int) -> bytes:
+    body = f"<h1>{text[:50]}</h1><p>{text}</p><p>Outlet number {number} adds nothing to that.</p>"
+    head = f"<!doctype html><html lang=en><head><title>{text[:50]}</title></head>"
+    return f"{head}<body><article>{body}</article></body></html>".encode()
+
+
+FACTS = {
+    "entries": "SELECT f.url, guid, e.url, e.title, a.url FROM entries AS e JOIN feeds AS f ON f.id = feed_id"
+    " LEFT JOIN articles AS a ON a.id = article_id ORDER BY 1, 2",
+    "articles": "SELECT url, outlet, title, text, lang, published_at, status, word_count FROM articles"
+    " ORDER BY 1",
+    "citations": "SELECT a.url, c.outlet, name, quote, rule FROM citations AS c"
+    " JOIN articles AS a ON a.id = article_id ORDER BY 1, 2, 3, 4, 5",
+    "clusters": "SELECT group_concat(url, ' ') FROM (SELECT url, cluster_id FROM articles ORDER BY url)"
+    " GROUP BY cluster_id ORDER BY 1",
+    "features": "SELECT url, encoder FROM features JOIN articles ON articles.id = article_id ORDER BY 1",
+    "summaries": "SELECT title, article_count, outlet_count, independent_count, languages, origin_outlet"
+    " FROM clusters ORDER BY 1",
+    "etags": "SELECT url, etag, state FROM feeds ORDER BY 1",
+}
+
+
+def facts(database: Path) -> dict[str, list[tuple]]:
+    """What a database says, without the numbers and times that depend on when it learned it."""
+    with closing(sqlite3.connect(database)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        return {name: db.execute(query).fetchall() for name, query in FACTS.items()}
+
+
+def waiting(database: Path) -> list[tuple]:
+    with closing(sqlite3.connect(database)) as db:
+        return db.execute(
+            "SELECT id FROM articles WHERE status = 'pending' OR in_flight OR to_cluster"
+            " OR analysed_by IS NULL OR cluster_id IS NULL"
+        ).fetchall()
+
+
+@pytest.fixture
+def command(world, tmp_path) -> Callable[[Path], subprocess.Popen[bytes]]:
+    """Start `aggregator poll --force` on a database."""
+    feeds = "".join(f"  - {url}\n" for url in fill(world))
+    settings = (
+        f"network: {{proxy: '{world.proxy}', concurrency: 2}}\ncompute: {{kind: inline}}\nfeeds:\n{feeds}"
+    )
+    (tmp_path / "feeds.yaml").write_text(settings)
+
+    def start(database: Path) -> subprocess.Popen[bytes]:
+        call = [sys.executable, "-m", "aggregator", "--db", str(database), "poll", "--force"]
+        return subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.PIPE)
+
+    return start
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode()
+    assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize("request_number", [1, FEEDS, FEEDS + 3, FEEDS * (2 + ENTRIES)])
+def test_a_poll_that_is_killed_is_gone_on_with_and_comes_to_the_same(
+    request_number: int, command, world, tmp_path
+) -> None:
+    """The server kills the client in the middle of its n-th request: no clock decides where."""
+    finish(command(tmp_path / "whole.db"))
+    world.asked.clear()
+    victim: list[subprocess.Popen[bytes]] = []
+    started, lock = threading.Event(), threading.Lock()
+    counted = 0
+
+    def kill(_url: str) -> None:
+        nonlocal counted
+        with lock:
+            counted += 1
+            if counted == request_number:
+                started.wait()
+                victim[0].send_signal(signal.SIGKILL)
+                victim[0].wait()
+
+    world.before = kill
+    victim.append(command(tmp_path / "killed.db"))
+    started.set()
+    victim[0].communicate(timeout=60)
+    assert victim[0].returncode == -signal.SIGKILL
+    facts(tmp_path / "killed.db")  # it is whole at any moment
+    world.before = lambda _url: None
+    finish(command(tmp_path / "killed.db"))
+    assert facts(tmp_path / "killed.db") == facts(tmp_path / "whole.db")
+    assert waiting(tmp_path / "killed.db") == []
+
+
+class BreakingWriter(Writer):
+    """Lets the n-th write begin, do its work, and fail before it is committed."""
+
+    def __init__(self, path: Path, breaks_at: int) -> None:
+        super().__init__(path)
+        self.breaks_at, self.writes = breaks_at, 0
+
+    def submit(self, operation, *args, **kwargs):
+        self.writes += 1
+        if self.writes != self.breaks_at:
+            return super().submit(operation, *args, **kwargs)
+
+        def broken(db, *args, **kwargs):
+            operation(db, *args, **kwargs)
+            raise sqlite3.OperationalError("disk I/O error")
+
+        return super().submit(broken, *args, **kwargs)
+
+
+@pytest.fixture
+def config(world) -> Callable[[Path], Config]:
+    feeds = "".join(f"  - {url}\n" for url in fill(world))
+    text = f"network: {{proxy: '{world.proxy}'}}\ncompute: {{kind: inline}}\nfeeds:\n{feeds}"
+    parsed = parse_config(text, Path("feeds.yaml"), {})
+    return lambda database: parsed.model_copy(update={"database": database})
+
+
+def cycle(config: Config, writer: Writer) -> None:
+    asyncio.run(run_once(config, writer, Scope(force=True), clock=lambda: NOW, jitter=lambda: 0.0))
+
+
+def test_a_write_that_fails_is_made_up_for_whichever_it_is(config, tmp_path) -> None:
+    whole = tmp_path / "whole.db"
+    with BreakingWriter(whole, 0) as writer:
+        cycle(config(whole), writer)
+        writes = writer.writes
+    assert writes > 2 * FEEDS * ENTRIES
+    expected = facts(whole)
+    for number in range(1, writes + 1):
+        database = tmp_path / f"{number}.db"
+        with BreakingWriter(database, number) as writer, pytest.raises(sqlite3.OperationalError):
+            cycle(config(database), writer)
+        facts(database)
+        with Writer(database) as writer:
+            cycle(config(database), writer)
+        assert facts(database) == expected, f"write {number}"
+        assert waiting(database) == [], f"write {number}"
+
+
+def test_the_facts_that_are_compared_are_there(config, tmp_path) -> None:
+    with Writer(tmp_path / "a.db") as writer:
+        cycle(config(tmp_path / "a.db"), writer)
+    found = facts(tmp_path / "a.db")
+    numbers = {name: len(found[name]) for name in ("entries", "articles", "clusters", "etags")}
+    assert numbers == {
+        "entries": FEEDS * ENTRIES,
+        "articles": FEEDS * ENTRIES,
+        "clusters": ENTRIES,
+        "etags": FEEDS,
+    }
+    assert len(found["citations"]) >= FEEDS
+    assert all(etag for _, etag, _ in found["etags"])

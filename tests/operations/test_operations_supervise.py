@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+
+from aggregator.config import Config
+from aggregator.config.settings import Retention
+from aggregator.daemon import supervise
+from aggregator.daemon.control import Control
+from aggregator.daemon.supervise import Supervisor
+from aggregator.daemon.trouble import Patience
+from aggregator.store.connection import StoreError
+from aggregator.store.feeds import Subscription, sync_feeds
+from aggregator.store.lock import hold
+from aggregator.store.writer import Writer
+
+Story = Callable[[Supervisor, Control], Awaitable[None]]
+
+
+class Ship:
+    """A supervised service in this process, with a clock and a monotonic time to be set."""
+
+    def __init__(self, world, tmp_path: Path) -> None:
+        self.world, self.ticks = world, 0.0
+        self.config_file = tmp_path / "feeds.yaml"
+        self.config_file.write_text(f"compute: {{kind: inline}}\n{self.lines(world.config)}")
+        self.logs: list[dict[str, object]] = []
+
+    def lines(self, config: Config) -> str:
+        urls = "".join(f"  - {feed.url}\n" for feed in config.feeds)
+        proxy = config.network.proxy.get_secret_value() if config.network.proxy else ""
+        return f"network: {{proxy: '{proxy}', obey_robots: false}}\nfeeds:\n{urls}"
+
+    def sail(self, story: Story, prepare: Callable[[sqlite3.Connection], object] | None = None) -> None:
+        """Run the service, and beside it the story; the service ends with the story."""
+        asyncio.run(self._sail(story, prepare))
+
+    async def _sail(self, story: Story, prepare) -> None:
+        database = self.world.database
+        digest = self.world.config.digest.model_copy(update={"directory": database.parent / "digests"})
+        config = self.world.config.model_copy(update={"digest": digest})
+        with hold(database), Writer(database) as self.writer, structlog.testing.capture_logs() as self.logs:
+            if prepare:
+                await self.writer.write(prepare)
+            control = Control()
+            supervisor = Supervisor(
+                config, self.config_file, self.writer, control, clock=lambda: self.world.now,
+                jitter=lambda: 0.0, monotonic=lambda: self.ticks, patience=Patience(database, 0.0, 0.0),
+            )  # fmt: skip
+            running = asyncio.create_task(supervisor.run())
+            telling = asyncio.create_task(story(supervisor, control))
+            await asyncio.wait([running, telling], return_when=asyncio.FIRST_COMPLETED)
+            control.end()
+            await running
+            await telling
+
+    async def until_said(self, event: str, times: int = 1) -> dict[str, object]:
+        await self.until(lambda: len(self.said(event)) >= times)
+        return self.said(event)[-1]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 - logs and the control have no event for every condition
+            await asyncio.sleep(0.01)
+
+    def said(self, event: str) -> list[dict[str, object]]:
+        return [line for line in self.logs if line["event"] == event]
+
+
+@pytest.fixture
+def ship(world, tmp_path: Path, monkeypatch) -> Ship:
+    monkeypatch.setattr(supervise, "BEAT_SECONDS", 1e6)  # the story feels the pulse
+    return Ship(world, tmp_path)
+
+
+def test_a_service_polls_at_once_and_catches_up_on_the_digest(ship: Ship) -> None:
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        cycle = await ship.until_said("cycle")
+        assert (cycle["polled"], cycle["failed"], cycle["articles"]) == (3, 0, 3)
+        await ship.until_said("digest written")
+
+    ship.sail(story)
+    names = sorted(path.name for path in (ship.world.database.parent / "digests").iterdir())
+    assert names == ["2026-03-01.html", "2026-03-01.md", "index.html"]
+
+
+def test_b03_a_restart_asks_nobody_who_is_not_due(ship: Ship) -> None:
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("digest written")
+
+    async def restart(_supervisor: Supervisor, control: Control) -> None:
+        await ship.until(lambda: not control.wake.is_set())
+
+    ship.sail(story)
+    asked = len(ship.world.asked)
+    for _ in range(3):
+        ship.sail(restart)
+    assert len(ship.world.asked) == asked
+
+
+def test_a_new_feed_in_feeds_yaml_is_noticed_and_polled(ship: Ship) -> None:
+    async def story(supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("cycle")
+        ship.config_file.write_text(ship.config_file.read_text() + "  - http://paper1.org/feed?again\n")
+        supervisor.pulse()
+        supervisor.pulse()
+        assert (await ship.until_said("feeds.yaml read anew"))["feeds"] == 4
+        await ship.until_said("cycle", times=2)
+
+    ship.sail(story)
+    assert ship.world.rows("SELECT count(*) FROM feeds WHERE last_success_at NOT NULL") == [(4,)]
+
+
+def test_a_broken_feeds_yaml_is_refused_and_the_old_one_kept(ship: Ship) -> None:
+    async def story(supervisor: Supervisor, control: Control) -> None:
+        await ship.until_said("cycle")
+        ship.config_file.write_text("feeds: [oops")
+        supervisor.reload()
+        assert not control.wake.is_set()
+
+    ship.sail(story)
+    (line,) = ship.said("feeds.yaml is broken; going on with the old one")
+    assert "feeds.yaml:2" in str(line["problems"])
+    assert ship.world.rows("SELECT count(*) FROM feeds WHERE state = 'active'") == [(3,)]
+
+
+def test_a_feeds_yaml_that_says_the_same_interrupts_nothing(ship: Ship) -> None:
+    async def story(supervisor: Supervisor, control: Control) -> None:
+        await ship.until_said("cycle")
+        supervisor.reload()  # the digest's folder differs from the test's
+        await ship.until(lambda: not control.wake.is_set())
+        ship.config_file.write_text("# a comment\n" + ship.config_file.read_text())
+        supervisor.reload()
+        assert not control.wake.is_set()
+
+    ship.sail(story)
+
+
+@pytest.mark.parametrize("days", [365, -365, 3, -20000])
+def test_l19_after_a_jump_of_the_clock_feeds_are_polled_once_and_no_storm_breaks_out(
+    ship: Ship, days: int
+) -> None:
+    async def story(supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("cycle")
+        ship.world.now += timedelta(days=days)
+        supervisor.pulse()
+        await ship.until_said("the clock has jumped; the schedule is made anew")
+        await ship.until_said("cycle", times=2)
+        supervisor.pulse()
+
+    ship.sail(story)
+    feeds = [url for url in ship.world.asked if url.endswith("/feed")]
+    assert len(feeds) == 6
+    assert len(ship.said("cycle")) == 2
+
+
+def test_a_database_that_is_moved_away_ends_the_service(ship: Ship) -> None:
+    async def story(supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("cycle")
+        ship.world.database.rename(ship.world.database.with_name("moved.db"))
+        supervisor.pulse()
+
+    with pytest.raises(StoreError, match="moved, deleted or replaced"):
+        ship.sail(story)
+
+
+def hidden_entries(db: sqlite3.Connection) -> int:
+    """Count the feeds whose validators are stored and whose entries are not (case L03)."""
+    query = "SELECT count(*) FROM feeds WHERE etag NOT NULL AND id NOT IN (SELECT feed_id FROM entries)"
+    return int(db.execute(query).fetchone()[0])
+
+
+def test_l05_a_full_disk_is_said_once_and_work_goes_on_when_there_is_room(ship: Ship) -> None:
+    def fill(db: sqlite3.Connection) -> None:
+        db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0] + 1}")
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("the database cannot be written; work rests until it can")
+        await ship.until_said("still failing")
+        assert await ship.writer.write(hidden_entries) == 0
+        await ship.writer.write(lambda db: db.execute("PRAGMA max_page_count = 1000000"))
+        await ship.until_said("going on after failures")
+
+    ship.sail(story, prepare=fill)
+    assert len(ship.said("the database cannot be written; work rests until it can")) == 1
+    assert ship.world.rows("SELECT count(*), count(DISTINCT guid) FROM entries") == [(3, 3)]
+    assert ship.world.rows("SELECT count(*) FROM articles WHERE status = 'full'") == [(3,)]
+
+
+def test_l46_a_cycle_that_fails_is_tried_again_by_itself(ship: Ship) -> None:
+    def break_(db: sqlite3.Connection) -> None:
+        db.execute(
+            "CREATE TRIGGER broken BEFORE UPDATE OF finished_at ON cycles"
+            " BEGIN SELECT raise(ABORT, 'broken'); END"
+        )
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        line = await ship.until_said("the cycle failed; it is tried again")
+        assert "broken" in str(line["problem"])
+        await ship.writer.write(lambda db: db.execute("DROP TRIGGER broken"))
+        await ship.until_said("going on after failures")
+
+    ship.sail(story, prepare=break_)
+    assert ship.world.rows("SELECT count(*) FROM articles WHERE cluster_id NOT NULL") == [(3,)]
+
+
+def test_after_a_leap_of_the_clock_nothing_is_pruned_for_a_day(ship: Ship, monkeypatch) -> None:
+    """By a clock that is wrong by a year, every article would be too old."""
+    monkeypatch.setattr(supervise, "PRUNE_AFTER", 0.0)
+    ship.world.config = ship.world.config.model_copy(
+        update={"retention": Retention(articles=timedelta(days=90))}
+    )
+
+    async def story(supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("cycle")
+        ship.world.now += timedelta(days=400)
+        supervisor.pulse()
+        await ship.until_said("cycle", times=2)
+
+    ship.sail(story)
+    assert ship.world.rows("SELECT count(*) FROM articles") == [(3,)]
+
+
+def old_polls(db: sqlite3.Connection) -> None:
+    sync_feeds(db, [Subscription("http://paper0.org/feed")], datetime(2020, 1, 1, tzinfo=UTC))
+    for _ in range(3):
+        db.execute("INSERT INTO polls (feed_id, at, outcome) VALUES (1, '2020-01-01T00:00:00Z', 'ok')")
+
+
+def test_the_service_prunes_by_itself(ship: Ship, monkeypatch) -> None:
+    monkeypatch.setattr(supervise, "PRUNE_AFTER", 0.0)
+    with Writer(ship.world.database) as writer:
+        writer.write_now(old_polls)
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        assert (await ship.until_said("pruned"))["polls"] == 3
+
+    ship.sail(story)
