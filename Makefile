@@ -1,12 +1,13 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
+DB ?= data/aggregator.db
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check acceptance format quality bench demo docs lock clean
+.PHONY: help run test check acceptance format quality bench demo docs site browse lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,14 @@ bench: $(DEV_STAMP) ## Measure speed against peers in the same run
 
 docs: $(DEV_STAMP) ## Write the generated documents
 	@$(BIN)/python scripts/schema_docs.py
+	@$(BIN)/python scripts/query_docs.py
+
+site: $(DEV_STAMP) ## Build the documentation as web pages in build/site
+	@$(BIN)/mkdocs build --quiet --strict
+
+browse: $(STAMP) ## Open the database in a web browser (Datasette); DB=FILE names another
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[browse]"
+	@$(BIN)/datasette $(DB) --metadata datasette.yaml --setting sql_time_limit_ms 20000 --open
 
 lock: $(DEV_STAMP) ## Renew the pinned versions
 	@$(BIN)/python -m pip install --quiet uv

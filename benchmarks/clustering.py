@@ -1,4 +1,5 @@
-"""Measures clustering, with the code that the service runs: python benchmarks/clustering.py [quality|order|days|growth].
+"""Measures clustering, with the code that the service runs: python benchmarks/clustering.py
+[quality|order|days|growth].
 
 quality  every labelled set that is present, clustered at once: the table of docs/clustering.md
 order    the same articles in other orders and batches, against all at once
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 from datasets import NOW, SHARED, Row, load_sets, make_members
@@ -24,7 +26,7 @@ from datasets import NOW, SHARED, Row, load_sets, make_members
 from aggregator.model import Grouping, Member, Text
 from aggregator.reports.cluster import ClusterSettings, group
 from aggregator.reports.encoder import load_encoder
-from aggregator.reports.features import make_features
+from aggregator.reports.features import HEADER_BYTES, VECTORS, make_features
 from aggregator.reports.ids import reconcile
 from aggregator.reports.score import load_weights, score_pairs
 from aggregator.reports.window import make_window
@@ -70,7 +72,9 @@ def cluster_all(members: Sequence[Member]) -> Grouping:
 
 def quality() -> None:
     encoder = load_encoder()
-    print(f"{'set':12} {'articles':>8} {'BCubed P':>8} {'R':>6} {'F1':>6} {'pairs':>6} {'cross':>6} {'copies':>6} {'seconds':>7}")
+    print(
+        f"{'set':12} {'articles':>8} {'BCubed P':>8} {'R':>6} {'F1':>6} {'pairs':>6} {'cross':>6} {'copies':>6} {'seconds':>7}"
+    )
     for name, rows in load_sets().items():
         members = make_members(rows, encoder)
         started = time.perf_counter()
@@ -83,30 +87,50 @@ def quality() -> None:
         gold = {k: row.label for k, row in enumerate(rows)}
         p, r, f = bcubed(gold, found)
         copies = copy_f1(rows, grouping) if any(row.copy_of for row in rows) else float("nan")
-        print(f"{name:12} {len(rows):8} {p:8.3f} {r:6.3f} {f:6.3f} {pair_f1(gold, found):6.3f} {pair_f1(gold, found, languages):6.3f} {copies:6.3f} {seconds:7.1f}")
+        print(
+            f"{name:12} {len(rows):8} {p:8.3f} {r:6.3f} {f:6.3f} {pair_f1(gold, found):6.3f} {pair_f1(gold, found, languages):6.3f} {copies:6.3f} {seconds:7.1f}"
+        )
         if name == "og2021-dev":
             per_language(gold, found, languages)
         if name == "pages":
             alone = {k: row.key for k, row in enumerate(rows)}
-            print(f"{'':12} with every page labelled as unrelated to all others: BCubed P {bcubed(alone, found)[0]:.3f}")
+            print(
+                f"{'':12} with every page labelled as unrelated to all others: BCubed P {bcubed(alone, found)[0]:.3f}"
+            )
 
 
 def per_language(gold: Labels, found: Labels, languages: Mapping[int, str]) -> None:
-    parts = {lang: {k: label for k, label in gold.items() if languages[k] == lang} for lang in sorted(set(languages.values()))}
-    print(f"{'':12} BCubed F1 by language: " + " ".join(f"{lang} {bcubed(part, found)[2]:.3f}" for lang, part in parts.items()))
+    parts = {
+        lang: {k: label for k, label in gold.items() if languages[k] == lang}
+        for lang in sorted(set(languages.values()))
+    }
+    print(
+        f"{'':12} BCubed F1 by language: "
+        + " ".join(f"{lang} {bcubed(part, found)[2]:.3f}" for lang, part in parts.items())
+    )
 
 
 def semeval(rows: Sequence[Row], members: Sequence[Member], found: Labels) -> None:
     place = {row.key: k for k, row in enumerate(rows)}
-    pairs = [json.loads(line) for line in (SHARED / "clustering" / "semeval22-pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    pairs = [
+        json.loads(line)
+        for line in (SHARED / "clustering" / "semeval22-pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     left = np.array([place[pair["id_a"]] for pair in pairs])
     right = np.array([place[pair["id_b"]] for pair in pairs])
-    _, scores = score_pairs(make_window(members, SETTINGS.hours, SETTINGS.encoder), left, right, load_weights(SETTINGS.encoder))
+    _, scores = score_pairs(
+        make_window(members, SETTINGS.hours, SETTINGS.encoder), left, right, load_weights(SETTINGS.encoder)
+    )
     same = np.array([bool(pair["label"]) for pair in pairs])
     human = np.array([pair["score"] for pair in pairs])
     together = np.array([found[a] == found[b] for a, b in zip(left.tolist(), right.tolist(), strict=True)])
-    by_cluster, by_score = (2 * (said & same).sum() / (said.sum() + same.sum()) for said in (together, scores >= load_weights(SETTINGS.encoder).threshold))
-    print(f"{'semeval22':12} {len(pairs):8} pairs: F1 by cluster {by_cluster:.3f}, by score {by_score:.3f}; Pearson {-np.corrcoef(scores, human)[0, 1]:.3f}")
+    by_cluster, by_score = (
+        2 * (said & same).sum() / (said.sum() + same.sum())
+        for said in (together, scores >= load_weights(SETTINGS.encoder).threshold)
+    )
+    print(
+        f"{'semeval22':12} {len(pairs):8} pairs: F1 by cluster {by_cluster:.3f}, by score {by_score:.3f}; Pearson {-np.corrcoef(scores, human)[0, 1]:.3f}"
+    )
 
 
 def copy_f1(rows: Sequence[Row], grouping: Grouping) -> float:
@@ -120,8 +144,12 @@ def copy_f1(rows: Sequence[Row], grouping: Grouping) -> float:
     return 2 * right / (len(found) + sum(row.copy_of is not None for row in rows))
 
 
-def feed_in(members: Sequence[Member], batches: Iterable[Sequence[int]]) -> tuple[dict[int, int], dict[int, int]]:
-    """Cluster batch by batch as the service does; return each article's cluster id, and where ended ids lead."""
+def feed_in(
+    members: Sequence[Member], batches: Iterable[Sequence[int]]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Cluster batch by batch as the service does; return each article's cluster id, and where ended ids
+    lead.
+    """
     by_id = {member.article_id: member for member in members}
     cluster_of: dict[int, int] = {}
     redirects: dict[int, int] = {}
@@ -131,7 +159,10 @@ def feed_in(members: Sequence[Member], batches: Iterable[Sequence[int]]) -> tupl
         known += batch
         around = surroundings([by_id[i] for i in known], [by_id[i] for i in batch], cluster_of)
         grouping = group(around, frozenset(batch), (), SETTINGS)
-        plan = reconcile(grouping.groups, {i: cluster_of[i] for articles in grouping.groups for i in articles if i in cluster_of})
+        plan = reconcile(
+            grouping.groups,
+            {i: cluster_of[i] for articles in grouping.groups for i in articles if i in cluster_of},
+        )
         for articles, kept in zip(grouping.groups, plan.ids, strict=True):
             cluster = kept if kept is not None else next_id
             next_id += kept is None
@@ -140,12 +171,21 @@ def feed_in(members: Sequence[Member], batches: Iterable[Sequence[int]]) -> tupl
     return cluster_of, redirects
 
 
-def surroundings(known: Sequence[Member], new: Sequence[Member], cluster_of: Mapping[int, int]) -> list[Member]:
+def surroundings(
+    known: Sequence[Member], new: Sequence[Member], cluster_of: Mapping[int, int]
+) -> list[Member]:
     """What the store gives: all within the window of the new ones, and the rest of their clusters."""
-    first, last = min(m.published_at for m in new) - SETTINGS.window, max(m.published_at for m in new) + SETTINGS.window
+    first, last = (
+        min(m.published_at for m in new) - SETTINGS.window,
+        max(m.published_at for m in new) + SETTINGS.window,
+    )
     near = {m.article_id for m in known if first <= m.published_at <= last}
     clusters = {cluster_of[i] for i in near if i in cluster_of}
-    return [replace(m, cluster_id=cluster_of.get(m.article_id)) for m in known if m.article_id in near or cluster_of.get(m.article_id) in clusters]
+    return [
+        replace(m, cluster_id=cluster_of.get(m.article_id))
+        for m in known
+        if m.article_id in near or cluster_of.get(m.article_id) in clusters
+    ]
 
 
 def order() -> None:
@@ -157,11 +197,18 @@ def order() -> None:
         at_once = labels_of(cluster_all(members))
         by_time = sorted(range(len(rows)), key=lambda k: (rows[k].published_at, k))
         shuffled = dice.sample(by_time, len(by_time))
-        for what, ids, size in (("by time", by_time, 50), ("shuffled", shuffled, 50), ("shuffled", shuffled, 7)):
+        for what, ids, size in (
+            ("by time", by_time, 50),
+            ("shuffled", shuffled, 50),
+            ("shuffled", shuffled, 7),
+        ):
             if len(rows) / size > 200:
                 continue
             found, _ = feed_in(members, [ids[k : k + size] for k in range(0, len(ids), size)])
-            print(f"{name:12} {what:9} in batches of {size:3}: BCubed F1 with all at once {bcubed(at_once, found)[2]:.3f}", flush=True)
+            print(
+                f"{name:12} {what:9} in batches of {size:3}: BCubed F1 with all at once {bcubed(at_once, found)[2]:.3f}",
+                flush=True,
+            )
 
 
 def days() -> None:
@@ -174,9 +221,11 @@ def days() -> None:
         gold = {k: row.label for k, row in enumerate(rows)}
         by_time = sorted(range(len(rows)), key=lambda k: (rows[k].published_at, k))
         cuts = [round(len(rows) * step / 10) for step in range(11)]
-        found, redirects = feed_in(members, [by_time[a:b] for a, b in zip(cuts, cuts[1:], strict=False)])
+        found, redirects = feed_in(members, [by_time[a:b] for a, b in pairwise(cuts)])
         lost = [old for old in redirects if resolve(old, redirects) not in set(found.values())]
-        print(f"{name:9} in ten steps BCubed F1 {bcubed(gold, found)[2]:.3f}, at once {bcubed(gold, labels_of(cluster_all(members)))[2]:.3f}; ids ended {len(redirects)}, of which lost {len(lost)}")
+        print(
+            f"{name:9} in ten steps BCubed F1 {bcubed(gold, found)[2]:.3f}, at once {bcubed(gold, labels_of(cluster_all(members)))[2]:.3f}; ids ended {len(redirects)}, of which lost {len(lost)}"
+        )
 
 
 def resolve(cluster: int, redirects: Mapping[int, int]) -> int:
@@ -186,7 +235,9 @@ def resolve(cluster: int, redirects: Mapping[int, int]) -> int:
 
 
 def growth() -> None:
-    """Articles are made by mixing two reports' sentences: vectors, names and clusters of realistic sizes, not real news."""
+    """Articles are made by mixing two reports' sentences: vectors, names and clusters of realistic sizes,
+    not real news.
+    """
     encoder = load_encoder()
     base = [row for name, rows in load_sets().items() if name in ("own", "dev", "neus") for row in rows]
     seconds = {}
@@ -194,9 +245,16 @@ def growth() -> None:
         members = invented(base, total, encoder)
         newest = sorted(members, key=lambda m: m.published_at)[-1000:]
         new = frozenset(m.article_id for m in newest)
-        cluster_of = {m.article_id: m.cluster_id for m in members if m.cluster_id is not None and m.article_id not in new}
+        cluster_of = {
+            m.article_id: m.cluster_id
+            for m in members
+            if m.cluster_id is not None and m.article_id not in new
+        }
         around = surroundings(members, newest, cluster_of)
-        texts = [Text(k, "example.org", row.title + f" {k}", row.text, row.lang, NOW) for k, row in enumerate(base[:1000])]
+        texts = [
+            Text(k, "example.org", row.title + f" {k}", row.text, row.lang, NOW)
+            for k, row in enumerate(base[:1000])
+        ]
         started = time.perf_counter()
         make_features(texts, encoder)
         made = time.perf_counter() - started
@@ -204,7 +262,9 @@ def growth() -> None:
         grouping = group(around, new, (), SETTINGS)
         seconds[total] = made + time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{total:7} articles: {len(around)} around the 1,000 new, features {made:.1f} s, grouping {seconds[total] - made:.1f} s, {len(grouping.groups)} groups, peak {peak:.0f} MB (all {total} in memory)")
+        print(
+            f"{total:7} articles: {len(around)} around the 1,000 new, features {made:.1f} s, grouping {seconds[total] - made:.1f} s, {len(grouping.groups)} groups, peak {peak:.0f} MB (all {total} in memory)"
+        )
     print(f"time per article, 100,000 against 10,000: {seconds[100_000] / seconds[10_000]:.2f}")
 
 
@@ -220,15 +280,22 @@ def invented(base: Sequence[Row], total: int, encoder) -> list[Member]:
         for _ in range(size):
             blob = blur(source.features, dice)
             when = min(start + timedelta(hours=dice.expovariate(1 / 8)), NOW)
-            made.append(replace(source, article_id=len(made), published_at=when, features=blob, cluster_id=label, outlet=f"o{dice.randrange(500)}.example"))
+            made.append(
+                replace(
+                    source,
+                    article_id=len(made),
+                    published_at=when,
+                    features=blob,
+                    cluster_id=label,
+                    outlet=f"o{dice.randrange(500)}.example",
+                )
+            )
     return made[:total]
 
 
 def blur(features: bytes, dice: random.Random) -> bytes:
     """Move an article's vectors a little, so that no two are the same."""
-    from aggregator.reports.features import VECTORS, _HEADER
-
-    size, fixed = _HEADER.itemsize, _HEADER.itemsize + VECTORS * 512 * 2
+    size, fixed = HEADER_BYTES, HEADER_BYTES + VECTORS * 512 * 2
     vectors = np.frombuffer(features[size:fixed], "<f2").astype(np.float32).reshape(VECTORS, 512)
     noise = np.random.default_rng(dice.randrange(1 << 30)).normal(0, 0.02, vectors.shape)
     moved = vectors + noise * (np.abs(vectors).sum(1, keepdims=True) > 0)
@@ -237,6 +304,8 @@ def blur(features: bytes, dice: random.Random) -> bytes:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", nargs="?", default="quality", choices=("quality", "order", "days", "growth"))
     {"quality": quality, "order": order, "days": days, "growth": growth}[parser.parse_args().what]()

@@ -1,4 +1,5 @@
-"""The labelled sets that clustering is measured on: our own fixtures, and, where present, the public ones beside us.
+"""The labelled sets that clustering is measured on: our own fixtures, and, where present, the public ones
+beside us.
 
 ``../shared`` is for measuring only; what is absent is left out.
 """
@@ -41,7 +42,9 @@ class Row:
 
 
 def load_sets() -> dict[str, list[Row]]:
-    """Return every set that is present, by name; ``-kept`` is a newsroom with the dates its articles really have."""
+    """Return every set that is present, by name; ``-kept`` is a newsroom with the dates its articles
+    really have.
+    """
     sets: dict[str, list[Row]] = {}
     newsrooms = {"dev": sorted((SHARED / "newsroom").glob("dev.jsonl")), "own": sorted(OWN.glob("*.jsonl"))}
     for name, paths in newsrooms.items():
@@ -67,11 +70,23 @@ def _newsroom(path: Path) -> Iterator[Row]:
     for row in _lines(path):
         when = datetime.fromisoformat(row["published"]).astimezone(UTC)
         text = "\n".join(row["paragraphs"])
-        yield Row(row["id"], row["headline"], text, row["lang"], row["outlet"], when, row["story"], row["copy_of"], tuple(row["cites"]))
+        yield Row(
+            row["id"],
+            row["headline"],
+            text,
+            row["lang"],
+            row["outlet"],
+            when,
+            row["story"],
+            row["copy_of"],
+            tuple(row["cites"]),
+        )
 
 
 def _moved_together(rows: Sequence[Row]) -> list[Row]:
-    """Bring all reports into the last three days, as the newsroom server does: its default, and the harder test."""
+    """Bring all reports into the last three days, as the newsroom server does: its default, and the harder
+    test.
+    """
     first: dict[str, datetime] = {}
     for row in rows:
         first[row.label] = min(first.get(row.label, row.published_at), row.published_at)
@@ -92,7 +107,8 @@ def _public(path: Path) -> Iterator[Row]:
         yield Row(row["id"], row["title"], row["text"], row["lang"], row["source"], when, str(row["cluster"]))
 
 
-# Pages of the suite that do tell the same report, read one by one (its labels call all 113 unrelated): parts of their addresses.
+# Pages of the suite that do tell the same report, read one by one (its labels call all 113 unrelated):
+# parts of their addresses.
 SAME_PAGES = {
     "omar": ("thehill.com", "nbcnews.com", "omar"), "kidnap": ("cbsnews.com", "nbcdfw.com", "kidnap"),
     "meth": ("thehill.com", "usatoday.com", "nj.com", "meth"), "doobie": ("billboard.com", "rollingstone.com", "cleveland.com", "doobie"),
@@ -110,13 +126,25 @@ def _pages(path: Path) -> Iterator[Row]:
         found = re.search(rb"<title[^>]*>(.*?)</title", archive.read(row["html"]), re.S | re.I)
         title = unescape(found[1].decode("utf-8", "replace")).strip() if found else ""
         outlet = row["host"].removeprefix("www.")
-        same = [name for name, parts in SAME_PAGES.items() if outlet in parts[:-1] and parts[-1] in title.lower()]
-        yield Row(row["id"], title, row["text"], (row["html_lang"] or "en")[:2], outlet, NOW - timedelta(minutes=20 * k), same[0] if same else row["id"])
+        same = [
+            name for name, parts in SAME_PAGES.items() if outlet in parts[:-1] and parts[-1] in title.lower()
+        ]
+        yield Row(
+            row["id"],
+            title,
+            row["text"],
+            (row["html_lang"] or "en")[:2],
+            outlet,
+            NOW - timedelta(minutes=20 * k),
+            same[0] if same else row["id"],
+        )
 
 
 def make_members(rows: Sequence[Row], encoder: Encoder) -> list[Member]:
     """Return the rows as clustering sees them; an article's id is its row's number."""
-    texts = [Text(k, row.outlet, row.title, row.text, row.lang, row.published_at) for k, row in enumerate(rows)]
+    texts = [
+        Text(k, row.outlet, row.title, row.text, row.lang, row.published_at) for k, row in enumerate(rows)
+    ]
     features = make_features(texts, encoder)
     return [
         Member(k, row.outlet, row.lang, row.published_at, blob, None, row.cites, len(row.text.split()))

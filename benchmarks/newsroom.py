@@ -46,7 +46,7 @@ class Labelled:
 
 
 def read(files: Iterable[Path]) -> list[Labelled]:
-    """Read labelled articles. Each story is moved into the 72 hours before a fixed now, as a day's news come."""
+    """Read labelled articles; each story is moved into the 72 hours before a fixed now."""
     rows = [
         json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines() if line
     ]

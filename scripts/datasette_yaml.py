@@ -15,6 +15,7 @@ _HEAD = """\
 """
 _TABLES: dict[str, dict[str, object]] = {
     "about": {"hidden": True},
+    "arrivals": {"sort": "place"},
     "article_revisions": {"description": "Earlier titles and texts of articles.", "sort_desc": "id"},
     "article_urls": {"description": "Every address under which an article was found."},
     "articles": {

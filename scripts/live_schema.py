@@ -17,7 +17,7 @@ _OBJECTS = (
     " ORDER BY rowid"
 )
 # What a view takes from a table means what it means there; these are the columns that only the view has.
-_TAKEN_FROM = {"coverage": "articles", "reports": "clusters", "feed_health": "feeds"}
+_TAKEN_FROM = {"coverage": "articles", "arrivals": "coverage", "reports": "clusters", "feed_health": "feeds"}
 _VIEW_COLUMNS = {
     ("coverage", "article_id"): "Number of the article.",
     ("coverage", "outlet_name"): "What people call the outlet.",
@@ -26,6 +26,8 @@ _VIEW_COLUMNS = {
         "published_at",
     ): "When the outlet says it was published, else when the service first saw it.",
     ("coverage", "lag_seconds"): "Seconds after the first article of the same report.",
+    ("arrivals", "lag_seconds"): "Seconds from the report's first article to the outlet's first.",
+    ("arrivals", "place"): "The how-manieth outlet it was: 1 for the first.",
     ("reports", "cluster_id"): "Number of the cluster.",
     ("reports", "headline"): "Its title.",
     (

@@ -35,6 +35,8 @@ def aggregator(*arguments: str) -> int:
 
 def main() -> int:
     """Poll and print the digest, or run the demo."""
+    if code := aggregator("--quiet", "check"):
+        return code
     config = load_config(Path("feeds.yaml"))
     if not asyncio.run(reachable(config)):
         print("No feed of feeds.yaml can be reached from here: running the demo instead.", file=sys.stderr)

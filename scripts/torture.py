@@ -17,6 +17,7 @@ import asyncio
 import hashlib
 import logging
 import random
+import re
 import select
 import signal
 import sys
@@ -27,6 +28,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import shared_memory
 from pathlib import Path
@@ -44,7 +46,8 @@ from aggregator.store.lock import hold
 from aggregator.store.writer import Writer
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-KILLS_A_STEP = 3
+STEP = timedelta(days=2)
+KILLS_A_STEP = 2  # at the third, a page that was being read each time is given up, as it should be
 ACCOUNTS = 3  # articles that tell one report, each of another outlet
 PLACES = ("Lagos", "Kyoto", "Bergen", "Quito", "Tunis", "Perth", "Lviv", "Oslo", "Dakar", "Turin", "Hanoi")
 ACTORS = ("bakers", "miners", "judges", "nurses", "pilots", "tenants", "fishers", "brewers", "dockers")
@@ -59,9 +62,9 @@ class Press:
     feeds: int
     reports_a_step: int
 
-    def host(self, feed: int) -> str:
-        """Return the outlet's address."""
-        return f"paper{feed}.org"
+    def feed_url(self, feed: int) -> str:
+        """Return an outlet's feed. Every page has a host of its own, or the client would space them."""
+        return f"http://feeds.paper{feed}.org/feed"
 
     def articles(self, step: int) -> Iterator[tuple[int, int, int]]:
         """Yield (report, account, feed) of everything that is published by a step."""
@@ -72,7 +75,7 @@ class Press:
     def answer(self, url: str, step: int) -> tuple[bytes, str]:
         """Return what a URL answers at a step, and its type; nothing for an unknown one."""
         parts = urlsplit(url)
-        feed = int((parts.hostname or "paper0.org").removeprefix("paper").removesuffix(".org"))
+        feed = int(re.sub(r".*paper(\d+)\.org", r"\1", parts.hostname or ""))
         if parts.path == "/feed":
             mine = [(r, a) for r, a, f in self.articles(step) if f == feed]
             return self.document(feed, mine), "application/rss+xml"
@@ -84,16 +87,21 @@ class Press:
     def document(self, feed: int, articles: list[tuple[int, int]]) -> bytes:
         """Return a feed's document, newest entry first."""
         items = "".join(
-            f"<item><guid>r{report}-{account}</guid><link>http://{self.host(feed)}/r{report}-{account}</link>"
+            f"<item><guid>r{report}-{account}</guid>"
+            f"<link>http://r{report}.paper{feed}.org/r{report}-{account}</link>"
             f"<title>{headline(report)}</title>"
-            f"<pubDate>Sun, 01 Mar 2026 {6 + account:02}:00:00 GMT</pubDate></item>"
+            f"<pubDate>{format_datetime(self.published(report, account))}</pubDate></item>"
             for report, account in reversed(articles)
         )
         return f'<rss version="2.0"><channel><title>Paper {feed}</title>{items}</channel></rss>'.encode()
 
+    def published(self, report: int, account: int) -> datetime:
+        """Return when an article was published: some hours before its step."""
+        return START + STEP * (report // self.reports_a_step) - timedelta(hours=6 - account)
+
     def config(self, proxy: str, database: Path) -> Config:
         """Return the configuration that follows every feed through the proxy."""
-        urls = "".join(f"  - http://{self.host(feed)}/feed\n" for feed in range(self.feeds))
+        urls = "".join(f"  - {self.feed_url(feed)}\n" for feed in range(self.feeds))
         text = f"network: {{proxy: '{proxy}', obey_robots: false}}\ncompute: {{kind: inline}}\nfeeds:\n{urls}"
         return parse_config(text, database, {}).model_copy(update={"database": database})
 
@@ -217,11 +225,11 @@ def in_child(
     return int(said or 0)
 
 
-def contents(database: Path) -> dict[str, object]:
+def contents(database: Path) -> dict[str, list[object]]:
     """Return what a database holds, by content: ids differ with the order in which pages came."""
     with closing(open_reader(database)) as db:
 
-        def rows(query: str) -> list[tuple[object, ...]]:
+        def rows(query: str) -> list[object]:
             return sorted((tuple(row) for row in db.execute(query)), key=repr)
 
         clusters: dict[int, list[str]] = {}
@@ -283,7 +291,7 @@ def torture(press: Press, folder: Path, rounds: int, seed: int, *, by_time: bool
     with serving(press) as (proxy, step):
         calm, harmed = press.config(proxy, folder / "calm.db"), press.config(proxy, folder / "harmed.db")
         while tally.kills < rounds:
-            now = START + timedelta(days=2 * step[0])
+            now = START + STEP * step[0]
             began = time.monotonic()
             statements = in_child(calm, now)
             seconds = time.monotonic() - began
@@ -322,9 +330,15 @@ def every_statement(press: Press, folder: Path) -> Tally:
     return tally
 
 
-def differences(calm: dict[str, object], harmed: dict[str, object]) -> list[str]:
-    """Say in which parts two databases differ."""
-    return [f"{part} differ from those of an undisturbed run" for part in calm if calm[part] != harmed[part]]
+def differences(calm: dict[str, list[object]], harmed: dict[str, list[object]]) -> list[str]:
+    """Say in which parts two databases differ, with the first rows that only one of them has."""
+    found = []
+    for part, rows in calm.items():
+        lost = [row for row in rows if row not in harmed[part]]
+        added = [row for row in harmed[part] if row not in rows]
+        if rows != harmed[part]:
+            found.append(f"{part}: {len(lost)} lost {lost[:2]!r:.300}, {len(added)} added {added[:2]!r:.300}")
+    return found
 
 
 def main() -> int:

@@ -1,90 +1,89 @@
-"""The command line's frame: global options, lazy configuration, errors in one line, exit codes."""
+"""The command line's frame: global options, the list of commands, their help, errors and exit codes."""
 
 from __future__ import annotations
 
+import inspect
+import io
 import os
-import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
-from aggregator.cli.output import stderr
+from aggregator.cli.session import Clock, Session, utc_now
 
-if TYPE_CHECKING:
-    from aggregator.config import Config
+OK, FAILED, USAGE, HELD, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes: fine; something in it failed; usage or configuration; database held; database unusable; ^C."""
 
-OK, FAILED, USAGE, HELD, DAMAGED = 0, 1, 2, 3, 4
-"""Exit codes: fine; something in it failed; usage or configuration; database held; database unusable."""
+PANELS = {
+    "Service": ("init", "poll", "run", "cluster", "demo"),
+    "Reading": ("digest", "search", "show", "status"),
+    "Subscriptions": ("feeds", "add", "remove", "discover", "import-opml", "export-opml"),
+    "Archive": ("import", "export", "backup", "prune"),
+    "Corrections": ("explain", "join", "split"),
+    "Checking": ("check", "doctor"),
+}
+_PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
+_EPILOG = (
+    "[bold]Exit codes:[/bold] 0 fine · 1 it ran, but something failed (a feed, say) · 2 usage or feeds.yaml"
+    " · 3 another instance holds the database · 4 the database is damaged, full or from a newer version\n\n"
+    "[bold]First steps:[/bold] aggregator init · aggregator add https://www.tagesschau.de/ · aggregator poll"
+    " · aggregator digest"
+)
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class _Ordered(TyperGroup):
+    """Lists the commands in the order of ``PANELS``."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the name that typer calls
+        return list(_PANEL_OF)
+
 
 app = typer.Typer(
     name="aggregator",
+    cls=_Ordered,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 fine · 1 something failed (a feed, say) · 2 usage or feeds.yaml · 3 another instance"
-    " holds the database · 4 the database is damaged, full or from a newer version.",
+    epilog=_EPILOG,
 )
 
 
-class UsageError(Exception):
-    """A command cannot do what it was asked to; the text is one line that says what to do."""
+def command(name: str, *examples: str) -> Callable[[_Command], _Command]:
+    """Register a command; its help is the docstring and the examples, each on a line of its own."""
+
+    def register(function: _Command) -> _Command:
+        text = _help_text(inspect.getdoc(function) or "", examples)
+        app.command(name, rich_help_panel=_PANEL_OF[name], help=text)(_into_pipe(function))
+        return function
+
+    return register
 
 
-@dataclass
-class Session:
-    """What every command starts from."""
+def _into_pipe(function: Callable[..., None]) -> Callable[..., None]:
+    """Have a command whose reader goes away end well; typer by itself would call it a failure."""
 
-    config_file: Path
-    database_option: Path | None
-    as_json: bool
-    verbosity: int
-    log_format: str
-
-    @cached_property
-    def config(self) -> Config:
-        """feeds.yaml, read when it is first needed."""
-        from aggregator.config import load_config
-
-        return load_config(self.config_file)
-
-    @cached_property
-    def database(self) -> Path:
-        """The database's file: --db, else AGGREGATOR_DB, else feeds.yaml."""
-        return self.database_option or self.config.database
-
-    @property
-    def quiet(self) -> bool:
-        """Whether only errors are to be shown."""
-        return self.verbosity < 0
-
-    @contextmanager
-    def reader(self) -> Iterator[sqlite3.Connection]:
-        """Open the database for reading."""
-        from aggregator.store.connection import open_reader
-
-        connection = open_reader(self.database)
+    @wraps(function)
+    def run(*arguments: Any, **options: Any) -> None:
         try:
-            yield connection
-        finally:
-            connection.close()
+            function(*arguments, **options)
+        except BrokenPipeError as error:
+            raise typer.Exit(OK) from error
 
-    def say(self, message: str) -> None:
-        """Tell a person something that is not data."""
-        if not self.quiet:
-            stderr().print(message, markup=False, soft_wrap=True)
+    return run
 
 
-def now() -> datetime:
-    """Return the time of day; the one clock that the program reads."""
-    return datetime.now(UTC)
+def _help_text(doc: str, examples: Sequence[str]) -> str:
+    paragraphs = [" ".join(paragraph.split()).replace("[", r"\[") for paragraph in doc.split("\n\n")]
+    lines = [f"[dim]$[/dim] [cyan]{example.replace('[', chr(92) + '[')}[/cyan]" for example in examples]
+    return "\n\n".join([*paragraphs, "\n".join(lines)] if lines else paragraphs)
 
 
 Config_ = Annotated[
@@ -97,6 +96,17 @@ Database_ = Annotated[
         "--db", envvar="AGGREGATOR_DB", help="The database, instead of feeds.yaml's.", metavar="FILE"
     ),
 ]
+Json_ = Annotated[bool, typer.Option("--json", metavar="", help="Print lists and states as JSON.")]
+Verbose_ = Annotated[
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, metavar="", show_default=False, help="Log what happens; twice: all."
+    ),
+]
+Quiet_ = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing but data and errors.")]
+LogFormat_ = Annotated[
+    str, typer.Option("--log-format", metavar="text|json", help="Form of what goes to stderr.")
+]
 
 
 @app.callback()
@@ -104,16 +114,20 @@ def frame(
     context: typer.Context,
     config: Config_ = Path("feeds.yaml"),
     db: Database_ = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print lists as JSON.")] = False,
-    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Log more; twice: all.")] = 0,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show errors only.")] = False,
-    log_format: Annotated[str, typer.Option(help="Form of log lines on stderr: text or json.")] = "text",
+    as_json: Json_ = False,
+    verbose: Verbose_ = 0,
+    quiet: Quiet_ = False,
+    log_format: LogFormat_ = "text",
 ) -> None:
-    """Follow news feeds, find the articles that cover the same report, keep it all in one SQLite file."""
+    """Follow news feeds, find the articles that cover the same report, keep it all in one SQLite file.
+
+    Global options may stand before or after the command. Data goes to stdout, everything else to stderr.
+    """
     if log_format not in ("text", "json"):
         raise typer.BadParameter("it is text or json", param_hint="--log-format")
-    verbosity = -1 if quiet else verbose
-    context.obj = Session(config, db, as_json, verbosity, log_format)
+    session: Session = context.obj
+    session.config_file, session.database_option, session.as_json = config, db, as_json
+    session.verbosity, session.log_format = -1 if quiet else verbose, log_format
 
 
 _GLOBAL_FLAGS = {"--json", "-v", "-vv", "--verbose", "-q", "--quiet"}
@@ -140,31 +154,44 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one line on stderr and an exit code."""
+    """Run the command line, as the shell calls it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed by whoever called us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - for as long as the process lives
+        elif isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets ? for it
+            stream.reconfigure(errors="replace")
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: Sequence[str], *, clock: Clock = utc_now) -> int:
+    """Run one command and return its exit code; every expected failure is one line on stderr."""
+    session = Session(clock=clock)
     try:
-        app(hoist(sys.argv[1:]), standalone_mode=True)
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        code = _run(hoist(arguments), session)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        _forget_stdout()
+        return OK
     except Exception as error:
-        code = exit_code(error)
-        if code is None:
+        from aggregator.cli.failing import verdict
+
+        found = verdict(error, session)
+        if found is None:
             raise
-        stderr().print(str(error), markup=False, soft_wrap=True, style="red")
-        sys.exit(code)
+        session.complain(found.message)
+        return found.code
+    return code
 
 
-def exit_code(error: Exception) -> int | None:
-    """Return the exit code of an expected failure, or None for a defect."""
-    from aggregator.config import ConfigError, EditError
-    from aggregator.digest.window import WindowError
-    from aggregator.store.connection import MissingError, StoreError
-    from aggregator.store.lock import HeldError
+def _run(arguments: Sequence[str], session: Session) -> int:
+    try:
+        app(arguments, prog_name="aggregator", obj=session)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
+    raise AssertionError("typer ends by SystemExit")
 
-    if isinstance(error, ConfigError | EditError | WindowError | UsageError | MissingError):
-        return USAGE
-    if isinstance(error, HeldError):
-        return HELD
-    return DAMAGED if isinstance(error, StoreError | sqlite3.DatabaseError) else None
+
+def _forget_stdout() -> None:
+    """Have what is left in the buffer go nowhere, so that the interpreter does not stumble at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,69 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aggregator.cli import output
-from aggregator.cli.app import FAILED, Session, UsageError, app, now
+from aggregator.cli.app import FAILED, OK, command
+from aggregator.cli.session import Session, UsageError
+
+if TYPE_CHECKING:
+    from aggregator.pipeline.archive import ImportCount
 
 _SHOWN = 20
+"""Bad lines that are told one by one; of more than that, the rest is counted."""
 
 
-@app.command("import")
+@command("import", "aggregator import archive.jsonl && aggregator cluster")
 def import_(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", exists=True, dir_okay=False)],
 ) -> None:
-    """Put articles in without polling: one JSON object a line.
+    """Put articles in without polling, from JSON lines.
 
-    Keys: url, title, text (may be empty), published, lang, outlet. `aggregator cluster` then groups them.
+    One object a line: url, title, text (may be empty), published, lang, outlet; other keys are ignored. A
+    line that is no good is told and costs only itself; exit code 1 where there was one.
     """
-    from aggregator.pipeline.archive import BadLine, import_lines
-    from aggregator.pipeline.services import extra_outlets
-    from aggregator.reports.outlets import OutletList
-    from aggregator.store.writer import Writer
-
     session: Session = context.obj
-    extra = extra_outlets(session.config) if session.config_file.exists() else ()
-    bad: list[BadLine] = []
-    new = known = 0
-    with (
-        Writer(session.database) as writer,
-        output.progress(session.quiet) as bars,
-        file.open(encoding="utf-8-sig", errors="replace") as lines,
-    ):
-        for count in import_lines(lines, writer, OutletList.load(extra), now()):
-            new, known = new + count.new, known + count.known
-            bad += count.bad
-            if bars:
-                bars.begin("import", count.new + count.known)
-                bars.advance("import", count.new + count.known)
-    for line in bad[:_SHOWN]:
-        output.stderr().print(
-            f"{file}:{line.number}: {line.message}", markup=False, soft_wrap=True, style="red"
-        )
-    left = f"; {len(bad)} lines could not be read" if bad else ""
-    session.say(
-        f"{new} articles imported, {known} were there already{left}; `aggregator cluster` groups them"
-    )
-    raise typer.Exit(FAILED if bad else 0)
+    session.start_log()
+    new = known = bad = 0
+    for count in _import(session, file):
+        new, known = new + count.new, known + count.known
+        for line in count.bad[: max(0, _SHOWN - bad)]:
+            session.complain(f"{file}:{line.number}: {line.message}")
+        bad += len(count.bad)
+    if bad > _SHOWN:
+        session.complain(f"{file}: {bad - _SHOWN} more lines like these")
+    if session.as_json:
+        output.print_json({"new": new, "known": known, "bad": bad})
+    left = f", {output.several(bad, 'line')} could not be read" if bad else ""
+    articles = output.several(new, "article")
+    session.say(f"{articles} imported, {known} known already{left}; `aggregator cluster` groups them")
+    raise typer.Exit(FAILED if bad else OK)
 
 
-@app.command()
+@command(
+    "export",
+    "aggregator export > articles.jsonl",
+    "aggregator export --table coverage --format csv --output coverage.csv",
+)
 def export(
     context: typer.Context,
-    form: Annotated[str, typer.Option("--format", help="jsonl, csv or parquet.")] = "jsonl",
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="jsonl, csv or parquet.")] = "jsonl",
     table: Annotated[
-        str, typer.Option(help="articles, clusters, citations, coverage, reports or entries.")
+        str,
+        typer.Option(
+            "--table", metavar="TABLE", help="articles, clusters, citations, coverage, reports or entries."
+        ),
     ] = "articles",
     file: Annotated[
         Path | None,
         typer.Option("--output", metavar="FILE", help="Instead of standard output.", dir_okay=False),
     ] = None,
 ) -> None:
-    """Write a table out, for notebooks, spreadsheets and other programs.
+    """Write a table out, for notebooks and other programs.
 
     Articles have the keys of import, and id, cluster_id, copy_of and cites. In CSV a text that a spreadsheet
     would take for a formula (it begins with =, +, -, @, a tab or a carriage return) gets a ' in front.
@@ -85,3 +85,25 @@ def export(
             export_table(db, table, form, file)
         except ExportError as error:
             raise UsageError(str(error)) from error
+
+
+def _import(session: Session, file: Path) -> list[ImportCount]:
+    """Import a file; returns what each batch came to."""
+    from aggregator.pipeline.archive import import_lines
+    from aggregator.pipeline.services import extra_outlets
+    from aggregator.reports.outlets import OutletList
+    from aggregator.store.writer import Writer
+
+    extra = extra_outlets(session.config) if session.config_file.exists() else ()
+    counts = []
+    with (
+        Writer(session.database) as writer,
+        output.progress(session.quiet) as bars,
+        file.open(encoding="utf-8-sig", errors="replace") as lines,
+    ):
+        for count in import_lines(lines, writer, OutletList.load(extra), session.clock()):
+            counts.append(count)
+            if bars:
+                bars.begin("import", count.new + count.known)
+                bars.advance("import", count.new + count.known)
+    return counts

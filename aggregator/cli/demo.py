@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from aggregator.cli import output
-from aggregator.cli.app import Session, UsageError, now
 from aggregator.cli.service import run_cycle_of
+from aggregator.cli.session import Session, UsageError
 from aggregator.demo.server import NewsroomServer
 from aggregator.digest.model import DigestQuery
 from aggregator.digest.render import render
@@ -18,23 +22,24 @@ from aggregator.pipeline.digest import read_digest
 from aggregator.store.about import is_demo, mark_as_demo
 from aggregator.store.connection import open_reader, open_writer
 
+PROGRAM = "aggregator"
 SPAN = "7d"
+QUESTION = "select * from reports order by outlets desc limit 5"
 SHOWN = 6
 DATABASE, CONFIG, PAGE = "aggregator.db", "demo-feeds.yaml", "demo-digest.html"
 
-# One request at a time: the same ids at every run, so that what the documentation shows is what one gets.
+# So few pages are read sooner than worker processes start.
 _SETTINGS = "compute: {kind: inline}\n"
 
 
 def run_demo(session: Session, directory: Path) -> None:
     """Serve the bundled newsroom, poll it, print the digest, and say where everything lies."""
     _start_afresh(directory)
-    with NewsroomServer(now()) as newsroom:
-        text = newsroom.config_yaml(DATABASE).replace("network:\n", "network:\n  concurrency: 1\n")
-        write_whole(directory / CONFIG, _SETTINGS + text)
+    with NewsroomServer(session.clock()) as newsroom:
+        write_whole(directory / CONFIG, _SETTINGS + newsroom.config_yaml(DATABASE))
         outlets, articles = len(newsroom.feeds()), len(newsroom.articles)
         session.say(f"a newsroom of {outlets} outlets and {articles} articles is served on {newsroom.proxy}")
-        demo = Session(directory / CONFIG, None, session.as_json, session.verbosity, session.log_format)
+        demo = replace(session, config_file=directory / CONFIG, database_option=None)
         count = run_cycle_of(demo, demo.config, Scope())
         session.say(f"polled {count.polled} feeds: {count.new_entries} entries, {count.articles} articles")
     _print_digest(session, demo.database, directory)
@@ -52,14 +57,19 @@ def _start_afresh(directory: Path) -> None:
 
 
 def _print_digest(session: Session, database: Path, directory: Path) -> None:
-    window = parse_window(now=now(), timezone="UTC", since=SPAN)
+    window = parse_window(now=session.clock(), timezone="UTC", since=SPAN)
     with closing(open_reader(database)) as db:
         shown = read_digest(db, DigestQuery(window=window, limit=SHOWN))
         whole = read_digest(db, DigestQuery(window=window))
-    output.print_text(render(shown, "text"))
+    output.print_document(render(shown, "text"))
     page = directory / PAGE
     write_whole(page, render(whole, "html"))
     session.say(f"the database: {database}")
     session.say(f"the digest:   {page}")
-    session.say(f'try: sqlite3 {database} "select * from reports order by outlets desc limit 5"')
-    session.say(f"     .venv/bin/aggregator --db {database} search starlink")
+    session.say(f'try: sqlite3 {database} "{QUESTION}"')
+    session.say(f"     {_program()} --db {database} search starlink")
+
+
+def _program() -> str:
+    """Return how this program is called from here."""
+    return PROGRAM if shutil.which(PROGRAM) else os.path.relpath(Path(sys.executable).with_name(PROGRAM))

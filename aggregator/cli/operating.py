@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aggregator.cli import output
-from aggregator.cli.app import FAILED, Session, UsageError, app, now
+from aggregator.cli.app import FAILED, command
+from aggregator.cli.session import Session, UsageError
 
 if TYPE_CHECKING:
     from aggregator.store.doctor import Finding
@@ -21,15 +21,15 @@ PROBES = 3
 PROBE_SECONDS = 10.0
 
 
-@app.command()
+@command("backup", "aggregator backup backups/$(date +%F).db")
 def backup(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="Where the copy goes.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", metavar="", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Copy the database into one file, checked, also while the service runs.
+    """Copy the database into one file, checked.
 
-    Example: aggregator backup backups/$(date +%F).db
+    Safe while the service runs.
     """
     from aggregator.store.backup import back_up
 
@@ -50,15 +50,17 @@ def backup(
     )
 
 
-@app.command()
+@command("prune", "aggregator prune --dry-run", "aggregator prune")
 def prune(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Only say what would be removed.")
+    ] = False,
 ) -> None:
-    """Remove what is older than `retention` in feeds.yaml; the service does so daily by itself.
+    """Remove what is older than `retention` in feeds.yaml.
 
-    A report goes as a whole, once its last article was first seen longer ago than that. What was removed does
-    not come back at the next poll.
+    The service does so daily by itself. A report goes as a whole, once its last article was first seen longer
+    ago than that. What was removed does not come back at the next poll.
     """
     session: Session = context.obj
     pruned = _prune(session, dry_run=dry_run)
@@ -69,17 +71,25 @@ def prune(
     session.say(f"{'would remove' if dry_run else 'removed'}: {counts or 'nothing'}")
 
 
-@app.command()
+@command("doctor", "aggregator doctor", "aggregator doctor --network")
 def doctor(
     context: typer.Context,
-    network: Annotated[bool, typer.Option("--network", help="Ask the first few feeds as well.")] = False,
+    network: Annotated[
+        bool, typer.Option("--network", metavar="", help="Ask the first few feeds as well.")
+    ] = False,
 ) -> None:
-    """Examine the database and the installation; exit code 1 when something is wrong. Changes nothing."""
+    """Examine the database and the installation.
+
+    Changes nothing. Exit code 1 when something is wrong.
+    """
     from aggregator.store.doctor import examine
 
     session: Session = context.obj
-    findings = list(examine(session.database, now()))
+    findings = list(examine(session.database, session.clock()))
     if network:
+        import asyncio
+
+        session.start_log()
         findings += asyncio.run(_probe(session))
     failed = any(finding.state == "fail" for finding in findings)
     if session.as_json:
@@ -95,7 +105,7 @@ def _prune(session: Session, *, dry_run: bool) -> Pruned:
     from aggregator.store.writer import Writer
 
     retention = session.config.retention
-    cutoffs = Cutoffs.at(now(), retention.polls, retention.articles)
+    cutoffs = Cutoffs.at(session.clock(), retention.polls, retention.articles)
     if dry_run:
         with session.reader() as db:
             return count_prunable(db, cutoffs)
@@ -110,6 +120,8 @@ def _prune(session: Session, *, dry_run: bool) -> Pruned:
 
 async def _probe(session: Session) -> list[Finding]:
     """Ask the first few feeds, as the service would; the database is not told."""
+    import asyncio
+
     from aggregator.pipeline.services import client_settings
     from aggregator.web import WebClient
 

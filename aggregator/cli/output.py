@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_PIPE_WIDTH = 200
+_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+"""Categories of characters that drive a terminal, turn text around, or cannot be seen (S32)."""
+
+_ENDLESS = 10_000
+"""Columns of a pipe: nothing is folded there, so that every line can be searched and cut."""
+
+_BEYOND_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
 def clean(text: str) -> str:
-    """Return text without anything that could drive a terminal: feeds are written by strangers (S32)."""
-    return _CONTROL.sub("", text).replace("\n", " ").replace("\t", " ")
+    """Return text on one line, without what could drive a terminal: feeds are written by strangers."""
+    if text.isascii() and text.isprintable():
+        return text
+    spaced = re.sub(r"[\s\x1c-\x1f]+", " ", text)
+    return "".join(character for character in spaced if unicodedata.category(character) not in _UNSEEN)
 
 
-def shown(text: object) -> str:
-    """Return a value as it may stand in rich markup."""
-    return escape(clean(str(text))) if text is not None else ""
+def text(value: object, style: str = "") -> Text:
+    """Return a value as it may be shown; None is shown as nothing."""
+    return Text("" if value is None else clean(str(value)), style=style)
 
 
 def stdout() -> Console:
-    """Return the console for data. A pipe gets wide, plain lines."""
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", _PIPE_WIDTH))
-    return Console(highlight=False, width=width, soft_wrap=False)
+    """Return the console for data. Only a terminal, or COLUMNS, limits the width."""
+    return Console(highlight=False, width=None if _bounded() else _ENDLESS)
 
 
 def stderr() -> Console:
@@ -44,26 +53,53 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def width() -> int:
+    """Return how many columns there are to fill."""
+    return stdout().width
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print to stdout, without spaces at the ends of lines."""
+    console = stdout()
+    with console.capture() as captured:
+        for renderable in renderables:
+            console.print(renderable)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def note(message: str, *, error: bool = False) -> None:
+    """Print a line for a person to stderr."""
+    stderr().print(text(message, "red" if error else ""), soft_wrap=True)
+
+
+def log_line(message: str, level: str, at: datetime) -> None:
+    """Print a message to stderr in the form of a JSON log line."""
+    line = {"event": clean(message), "level": level, "timestamp": at.astimezone(UTC).isoformat()}
+    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
 def print_json(value: object) -> None:
-    """Print one JSON document."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    """Print one JSON document, UTF-8 whatever the locale; what could drive a terminal is escaped."""
+    plain = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    print_document(_BEYOND_ASCII.sub(_escaped, plain))
 
 
-def print_text(text: str) -> None:
-    """Print text as it is, ending in one line break."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+def print_document(document: str) -> None:
+    """Print a document that is UTF-8 by its own account, ending in one line break."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(document if document.endswith("\n") else document + "\n")
 
 
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
-) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows; a cell is shown without control characters, a long one is folded."""
-    table = Table(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for name in columns:
-        table.add_column(name, overflow="fold", justify="right" if name.startswith("#") else "left")
+        table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(shown(cell) for cell in row))
-    stdout().print(table)
+        table.add_row(*(cell if isinstance(cell, Text) else text(cell) for cell in row))
+    show(table)
 
 
 def stamp(time: datetime | None) -> str:
@@ -75,38 +111,47 @@ def ago(time: datetime | None, now: datetime) -> str:
     """Write how long ago a time is, or how long until it comes."""
     if time is None:
         return "never"
-    seconds = (now - time).total_seconds()
-    return f"in {span(timedelta(seconds=-seconds))}" if seconds < 0 else f"{span(now - time)} ago"
+    return f"in {span(time - now, exact=False)}" if time > now else f"{span(now - time, exact=False)} ago"
 
 
-def span(length: timedelta) -> str:
-    """Write a length of time in its two largest units."""
+def span(length: timedelta, *, exact: bool = True) -> str:
+    """Write a length of time in its two largest units; not ``exact``: three of one and more in that one."""
     seconds = int(length.total_seconds())
     for size, unit, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if seconds >= size:
-            rest = seconds % size // below
+            rest = seconds % size // below if exact or seconds < 3 * size else 0
             return f"{seconds // size} {unit}" + (f" {rest} {small}" if rest else "")
     return f"{seconds} s"
 
 
 def size(count: int) -> str:
     """Write a number of bytes for people."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError
+    value, units = float(count), ["kB", "MB", "GB"]
+    if value < 1000:
+        return f"{count} B"
+    while (value := value / 1000) >= 1000 and len(units) > 1:
+        units.pop(0)
+    return f"{value:.1f} {units[0]}"
+
+
+def several(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _bounded() -> bool:
+    return sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+
+
+def _escaped(match: re.Match[str]) -> str:
+    unseen = unicodedata.category(match[0]) in _UNSEEN
+    return json.dumps(match[0])[1:-1] if unseen else match[0]
 
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
+    return value.total_seconds() if isinstance(value, timedelta) else str(value)
 
 
 class ProgressBars:
@@ -142,12 +187,7 @@ def progress(quiet: bool) -> Iterator[ProgressBars | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     rate = TextColumn("{task.fields[rate]}", style="dim")
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        rate,
-        TimeRemainingColumn(),
-    )
+    stage = TextColumn("{task.description:8}")
+    columns = (stage, BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bars:
         yield ProgressBars(bars)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aggregator.cli import output
-from aggregator.cli.app import FAILED, OK, Session, UsageError, app, now
-from aggregator.cli.logs import set_up_logging
+from aggregator.cli.app import FAILED, OK, command
+from aggregator.cli.session import Session, UsageError
 
 if TYPE_CHECKING:
     from aggregator.config import Config
     from aggregator.pipeline.cycle import CycleCount, Scope
 
 
-@app.command()
+@command("init", "aggregator init", "aggregator --config ~/news/feeds.yaml init")
 def init(context: typer.Context) -> None:
-    """Write a commented sample feeds.yaml and create the database.
+    """Write a sample feeds.yaml and create the database.
 
-    What is there already is left alone.
+    The sample is commented. What is there already is left alone.
     """
     from importlib.resources import files
 
+    from aggregator.files import write_whole
     from aggregator.store.writer import Writer
 
     session: Session = context.obj
@@ -35,23 +33,32 @@ def init(context: typer.Context) -> None:
     else:
         sample = files("aggregator.config").joinpath("sample.yaml").read_text(encoding="utf-8")
         session.config_file.parent.mkdir(parents=True, exist_ok=True)
-        session.config_file.write_text(sample, encoding="utf-8")
+        write_whole(session.config_file, sample)
         session.say(f"wrote {session.config_file}: put your feeds into it, then `aggregator poll`")
     Writer(session.database).close()
     session.say(f"the database is {session.database}")
 
 
-@app.command()
+@command(
+    "poll",
+    "aggregator poll",
+    "aggregator poll --force",
+    "aggregator -v poll --feed https://example.org/feed.xml",
+)
 def poll(
     context: typer.Context,
-    feed: Annotated[str | None, typer.Option(metavar="URL", help="This feed only.")] = None,
+    feed: Annotated[str | None, typer.Option("--feed", metavar="URL", help="This feed only.")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="All feeds, due or not, cooldown or not; still conditional.")
+        bool,
+        typer.Option(
+            "--force", metavar="", help="All feeds, due or not, cooldown or not; still conditional."
+        ),
     ] = False,
 ) -> None:
-    """Run one whole cycle: poll the feeds that are due, fetch their articles, cluster.
+    """Run one whole cycle: poll, fetch, cluster; then exit.
 
-    Example: aggregator poll --force
+    The feeds that are due are polled, their articles fetched and clustered. For cron. Exit code 1 when a feed
+    could not be polled.
     """
     from aggregator.pipeline.cycle import Scope
 
@@ -63,39 +70,58 @@ def poll(
     raise typer.Exit(FAILED if count.failed else OK)
 
 
-@app.command()
+@command("run", "aggregator run", "aggregator --log-format json run 2>> aggregator.log")
+def run(context: typer.Context) -> None:
+    """Run the service: a cycle whenever feeds are due.
+
+    It ends on SIGTERM or ^C, and reads feeds.yaml anew on SIGHUP and whenever the file changes. One service a
+    database: a second one ends with exit code 3.
+    """
+    import asyncio
+    import random
+
+    from aggregator.daemon import serve
+    from aggregator.store.lock import hold
+
+    session: Session = context.obj
+    session.start_log(least=1)
+    config = session.config.model_copy(update={"database": session.database})
+    with hold(config.database):
+        _set_demo_aside(session, config)
+    asyncio.run(serve(config, session.config_file, clock=session.clock, jitter=random.random))
+
+
+@command("cluster", "aggregator cluster", "aggregator cluster --rebuild")
 def cluster(
     context: typer.Context,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Cluster everything anew.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", metavar="", help="Cluster everything anew.")] = False,
 ) -> None:
-    """Cluster the articles that are not clustered yet, or all of them anew. No network is used."""
+    """Cluster what is not clustered yet; no network.
+
+    For articles that were imported, and after `aggregator join` and `split`.
+    """
     from aggregator.pipeline.cycle import Scope
 
     session: Session = context.obj
     count = run_cycle_of(session, session.config, Scope(network=False, rebuild=rebuild))
-    session.say(f"{count.clustered} articles clustered")
+    if session.as_json:
+        output.print_json({"clustered": count.clustered})
+    else:
+        session.say(f"{output.several(count.clustered, 'article')} clustered")
 
 
-@app.command()
-def run(context: typer.Context) -> None:
-    """Run the service: the same cycle on a schedule, until SIGTERM."""
-    from aggregator.daemon import serve
-
-    session: Session = context.obj
-    set_up_logging(session.verbosity or 1, session.log_format)
-    config = session.config.model_copy(update={"database": session.database})
-    _set_demo_aside(session, config)
-    asyncio.run(serve(config, session.config_file, clock=now, jitter=random.random))
-
-
-@app.command()
+@command("demo", "aggregator demo")
 def demo(
     context: typer.Context,
     directory: Annotated[
-        Path, typer.Option(help="Where the demo's feeds.yaml, database and digest go.")
+        Path,
+        typer.Option("--directory", metavar="DIR", help="Where its feeds.yaml, database and digest go."),
     ] = Path("data/demo"),
 ) -> None:
-    """Show everything on a small bundled newsroom, served on loopback: no internet needed."""
+    """Show everything on a bundled newsroom; no internet.
+
+    A small newsroom is served on loopback, polled, clustered and summed up.
+    """
     from aggregator.cli.demo import run_demo
 
     run_demo(context.obj, directory)
@@ -103,17 +129,22 @@ def demo(
 
 def run_cycle_of(session: Session, config: Config, scope: Scope) -> CycleCount:
     """Hold the database and run one cycle, with progress where somebody watches."""
+    import asyncio
+    import random
+
     from aggregator.pipeline.cycle import run_once
     from aggregator.store.lock import hold
     from aggregator.store.writer import Writer
 
-    set_up_logging(session.verbosity, session.log_format)
+    session.start_log()
     config = config.model_copy(update={"database": session.database})
     with hold(session.database), output.progress(session.quiet) as progress:
         if scope.network:
             _set_demo_aside(session, config)
         with Writer(session.database) as writer:
-            cycle = run_once(config, writer, scope, clock=now, jitter=random.random, progress=progress)
+            cycle = run_once(
+                config, writer, scope, clock=session.clock, jitter=random.random, progress=progress
+            )
             return asyncio.run(cycle)
 
 
@@ -130,11 +161,11 @@ def _set_demo_aside(session: Session, config: Config) -> None:
 
 def _report(session: Session, count: CycleCount) -> None:
     if session.as_json:
-        output.print_json(replace(count).as_dict())
+        output.print_json(count.as_dict())
         return
     failed = f", {count.failed} failed" if count.failed else ""
     session.say(
-        f"{count.polled} feeds polled{failed}; {count.new_entries} new entries,"
+        f"{output.several(count.polled, 'feed')} polled{failed}; {count.new_entries} new entries,"
         f" {count.articles} articles read, {count.clustered} clustered"
     )
     if count.failed:

@@ -10,7 +10,7 @@ from typing import Any
 from aggregator.config.document import Document, Problem, dotted
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_FILES = {("network", "proxy_file"), ("auth", "password_file")}
+_SECRET_FILES = {("network", "proxy_file"), ("auth", "password_file"), ("mail", "password_file")}
 
 
 class Secrets:

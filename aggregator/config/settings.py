@@ -15,15 +15,19 @@ from aggregator.config.units import Duration, Size
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([\w-]{1,63}\.)+[\w-]{2,63}")
+_MAIL = re.compile(r"[^<>@,;\x00-\x1f\x7f]*<[^@\s<>,;]+@[^@\s<>,;]+>|[^@\s<>,;]+@[^@\s<>,;]+")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 DigestFormat = Literal["html", "md", "json", "text", "atom"]
 
 
 def _web_address(url: str) -> str:
-    parts = urlsplit(url.strip())
+    url = url.strip()
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is not a web address; it must begin with http:// or https://")
-    return parts.geturl()
+    if parts.username is not None:
+        raise ValueError("the address holds a user name; write it as auth: {username: ..., password: ...}")
+    return url  # as given: geturl() would drop an empty query (C03)
 
 
 def _language(code: str) -> str:
@@ -102,6 +106,33 @@ class Compute(_Section):
         raise ValueError(f"{workers!r} is not a number of workers; write auto, or 1 to 256")
 
 
+def _mail_address(text: str) -> str:
+    if not _MAIL.fullmatch(text):
+        raise ValueError(f"{text!r} is not an e-mail address; write for example me@example.org")
+    return text
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+
+
+class Mail(_Section):
+    """Where the daily digest is sent, and how."""
+
+    to: Annotated[tuple[MailAddress, ...], Field(min_length=1)]
+    sender: MailAddress
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _password_over_tls(self) -> Mail:
+        if self.password is not None and self.security == "none":
+            raise ValueError("a password is not sent without TLS: security must be starttls or tls")
+        return self
+
+
 class Digest(_Section):
     """The daily digest."""
 
@@ -111,6 +142,7 @@ class Digest(_Section):
     directory: Path = Path("data/digests")
     min_outlets: Annotated[int, Field(ge=1)] = 1
     limit: Annotated[int, Field(ge=1, le=1000)] = 30
+    mail: Mail | None = None
 
     @field_validator("at")
     @classmethod

@@ -59,7 +59,7 @@ class Service:
         """
         self._plan()
         self._scheduler.start()
-        self.look()
+        await self.look()
         await self._control.wake.wait()
         self._scheduler.pause()
         await self._drain()
@@ -67,8 +67,8 @@ class Service:
         if self._failure:
             raise self._failure
 
-    def look(self) -> None:
-        """Start a cycle, unless one is under way."""
+    async def look(self) -> None:
+        """Start a cycle, unless one is under way. Async, or APScheduler would call it in a thread."""
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._guarded())
 
@@ -90,10 +90,10 @@ class Service:
         else:
             log.info("digest written", files=[str(path) for path in paths])
 
-    def ask_for_pruning(self) -> None:
+    async def ask_for_pruning(self) -> None:
         """Have old rows removed once no cycle is under way."""
         self._prune_waits = True
-        self.look()
+        await self.look()
 
     def _plan(self) -> None:
         digest = self._services.config.digest

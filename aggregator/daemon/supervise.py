@@ -93,7 +93,9 @@ class Supervisor:
                 try:
                     await self._live()
                 except Exception as error:  # a service that is to be left alone outlives every defect
-                    await self._rest(self._patience.failed(error))
+                    self._look_for_file()
+                    if not self._lost:
+                        await self._rest(self._patience.failed(error))
         finally:
             notify("STOPPING=1")
             heart.cancel()
@@ -114,9 +116,7 @@ class Supervisor:
             log.warning("the clock has jumped; the schedule is made anew", by=str(leap))
             self._doubt_until = self._monotonic() + PRUNE_AFTER_DOUBT
             self._control.renew()
-        if self._file.replaced():
-            self._lost = True
-            self._control.end()
+        self._look_for_file()
         self._watch_log()
 
     def reload(self) -> None:
@@ -154,6 +154,11 @@ class Supervisor:
         while True:
             self.pulse()
             await asyncio.sleep(seconds)
+
+    def _look_for_file(self) -> None:
+        if self._file.replaced():
+            self._lost = True
+            self._control.end()
 
     def _watch_log(self) -> None:
         long, was_long = log_size(self._config.database) > LONG_LOG, self._long_log

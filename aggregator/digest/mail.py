@@ -8,7 +8,7 @@ from datetime import date, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 
 from . import wording
 from .clean import clean, shortened
@@ -46,7 +46,8 @@ def _subject(digest: Digest) -> str:
 
 
 def _address(text: str) -> Address:
-    name, address = parseaddr(text)
-    if clean(text) != text or address not in text or not _ADDRESS.fullmatch(address):
+    found = getaddresses([text])
+    if clean(text) != text or len(found) != 1 or not _ADDRESS.fullmatch(found[0][1]):
         raise ValueError(f"{text!r} is not an e-mail address; write for example me@example.org")
+    name, address = found[0]
     return Address(display_name=name, addr_spec=address)

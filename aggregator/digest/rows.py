@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from .clean import clean, clean_language, shortened
-from .model import ArticleRow, Cite, DigestQuery, ReportRow
+from .model import ArticleRow, Cite, DayCounts, DigestQuery, ReportRow
 
 _TITLE = 240  # characters; what is longer is no title
 _NAME = 80
@@ -34,6 +35,14 @@ def clean_report(row: ReportRow) -> ReportRow:
         origin_outlet=clean(row.origin_outlet) if row.origin_outlet else None,
         origin_name=_name(row.origin_name) if row.origin_name else None,
     )
+
+
+def clean_counts(counts: DayCounts) -> DayCounts:
+    """Return the day's counts with what is no language code counted as unknown."""
+    languages: Counter[str | None] = Counter()
+    for code, articles in counts.by_language:
+        languages[clean_language(code)] += articles
+    return replace(counts, by_language=tuple(languages.items()))
 
 
 def as_known(report: ReportRow, articles: Sequence[ArticleRow]) -> ReportRow:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from . import rank
 from .extract import background
 from .model import ArticleRow, DayCounts, Digest, DigestQuery, ReportRow
-from .rows import as_known, clean_article, clean_query, clean_report
+from .rows import as_known, clean_article, clean_counts, clean_query, clean_report
 from .section import Backgrounds, Cluster, section
 
 _BACKGROUND = 100  # clusters, the highest ranked, that show which words are common
@@ -31,7 +31,7 @@ def make_digest(
     backgrounds = _backgrounds(ranked[:_BACKGROUND])
     shown = matching[: query.limit]
     sections = [section(place, cluster, query, backgrounds) for place, cluster in enumerate(shown, start=1)]
-    return Digest(query, counts, len(matching), tuple(sections))
+    return Digest(query, clean_counts(counts), len(matching), tuple(sections))
 
 
 def _by_cluster(articles: Iterable[ArticleRow]) -> defaultdict[int, list[ArticleRow]]:

@@ -156,7 +156,8 @@ def _due(now: datetime, wait: _Wait, hints: PollHints, rules: PollRules, jitter:
     stretch = 1 + min(max(jitter, 0.0), 1.0) * rules.jitter_share
     chosen = min(wait.chosen * stretch, max(wait.chosen, wait.ceiling))
     seconds = min(max(chosen, wait.asked * stretch), rules.asked_cap.total_seconds())
-    return rhythm.outside_skipped(now + timedelta(seconds=seconds), hints)
+    due = now + timedelta(seconds=seconds, microseconds=999_999)
+    return rhythm.outside_skipped(due.replace(microsecond=0), hints)  # stored in seconds: never early (B01)
 
 
 def _after_success(state: FeedState, result: PollResult, now: datetime) -> FeedState:

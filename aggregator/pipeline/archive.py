@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from aggregator.articles import canonical_url, detect_language
 from aggregator.articles.plain import clean as clean_text
+from aggregator.articles.urls import normal_host
 from aggregator.model import ArticleStatus, Extraction
 from aggregator.reports.outlets import OutletList
 from aggregator.store.articles import import_article
@@ -32,7 +34,15 @@ def _moment(value: object) -> object:
     if not isinstance(value, str):
         return value
     moment = datetime.fromisoformat(value.strip())
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:  # the first or last hours of the calendar, in another zone
+        raise ValueError("the time is out of range") from error
+
+
+def _language(value: object) -> object:
+    match = re.match(r"([a-z]{2})(?![a-z])", value, re.IGNORECASE) if isinstance(value, str) else None
+    return match[1].lower() if match else None
 
 
 class ArchiveLine(BaseModel):
@@ -44,7 +54,7 @@ class ArchiveLine(BaseModel):
     title: str
     text: Annotated[str, BeforeValidator(lambda value: value or "")] = ""
     published: Annotated[datetime | None, BeforeValidator(_moment), BeforeValidator(_absent)] = None
-    lang: Annotated[str | None, BeforeValidator(_absent)] = None
+    lang: Annotated[str | None, BeforeValidator(_language)] = None
     outlet: Annotated[str | None, BeforeValidator(_absent)] = None
 
 
@@ -103,7 +113,8 @@ def read_line(line: str, outlets: OutletList) -> tuple[Extraction, str]:
         published_at=fields.published,
         detail=None if text else "imported without a text",
     )
-    return article, (fields.outlet or "").lower().removeprefix("www.") or outlets.of_url(url)
+    named = normal_host(fields.outlet or "").removeprefix("www.")
+    return article, named or outlets.of_url(url)
 
 
 def _store(db: sqlite3.Connection, articles: list[tuple[Extraction, str]], now: datetime) -> int:

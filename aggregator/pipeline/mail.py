@@ -37,7 +37,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Who was sent the digest now, and whose address was refused, with the server's words."""
+    """Who was sent the digest now, and to whom the server would not take it, with its words."""
 
     to: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
@@ -48,7 +48,8 @@ def mail_digest(
 ) -> Sent:
     """Send the digest of a day to everybody who has not had it; raises MailError, and may be called again.
 
-    What was sent is written down at once. A kill between the two sends it again, with the same Message-ID.
+    What was sent is written down at once, what was refused is tried again at the next call. A kill between
+    sending and writing sends it again, with the same Message-ID.
     """
     had = writer.write_now(delivered, day, KIND)
     waiting = [recipient for recipient in dict.fromkeys(recipients) if recipient not in had]
@@ -60,8 +61,8 @@ def mail_digest(
             message = digest_mail(digest, day=day, sender=account.sender, recipient=recipient, at=now)
             try:
                 server.send_message(message)
-            except smtplib.SMTPRecipientsRefused as error:
-                refused.append((recipient, _said(*next(iter(error.recipients.values())))))
+            except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
+                refused.append((recipient, _refusal(error)))
             else:
                 writer.write_now(record_delivery, day, KIND, recipient, now)
                 to.append(recipient)
@@ -90,6 +91,13 @@ def _connect(account: Account) -> smtplib.SMTP:
         context = ssl.create_default_context()
         return smtplib.SMTP_SSL(account.host, account.port, timeout=TIMEOUT, context=context)
     return smtplib.SMTP(account.host, account.port, timeout=TIMEOUT)
+
+
+def _refusal(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> str:
+    if isinstance(error, smtplib.SMTPDataError):
+        return _said(error.smtp_code, error.smtp_error)
+    [(code, words)] = error.recipients.values()
+    return _said(code, words)
 
 
 def _said(code: int, words: bytes | str) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 
+import structlog
+
 from aggregator.compute import Crash, call
-from aggregator.config import Feed
+from aggregator.config import Config, Feed
 from aggregator.feeds import PollRules, outcome_of, parse_feed, validators_to_send
 from aggregator.model import (
     Fetched,
     FetchFailure,
+    FetchProblem,
     ParsedFeed,
     ParseFailure,
     ParseProblem,
@@ -20,6 +24,8 @@ from aggregator.pipeline.bounded import for_each
 from aggregator.pipeline.record import PollCount, Visit, body_hash, record_poll
 from aggregator.pipeline.services import Services
 from aggregator.store.feeds import FeedRow
+
+log = structlog.get_logger()
 
 FEED_TYPES = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9,"
@@ -33,7 +39,12 @@ async def poll_feeds(services: Services, feeds: Sequence[FeedRow]) -> list[PollC
     services.progress.begin("poll", len(feeds))
 
     async def poll_one(feed: FeedRow) -> PollCount:
-        count = await _poll(services, feed)
+        try:
+            count = await _poll(services, feed)
+        except sqlite3.OperationalError:  # the disk or a lock is to blame, and not the feed
+            raise
+        except Exception as error:
+            count = await _poll_failed(services, feed, error)
         services.progress.advance("poll")
         return count
 
@@ -42,7 +53,7 @@ async def poll_feeds(services: Services, feeds: Sequence[FeedRow]) -> list[PollC
 
 async def _poll(services: Services, feed: FeedRow) -> PollCount:
     settings = services.feeds.get(feed.url)
-    rules = poll_rules(services, settings)
+    rules = poll_rules(services.config, settings)
     validators = validators_to_send(feed.state, services.clock(), rules)
     answer = await _ask(services, feed, settings, validators)
     document = await _read(services, feed, answer)
@@ -52,11 +63,22 @@ async def _poll(services: Services, feed: FeedRow) -> PollCount:
     )
 
 
-def poll_rules(services: Services, settings: Feed | None) -> PollRules:
+async def _poll_failed(services: Services, feed: FeedRow, error: Exception) -> PollCount:
+    """Record a defect of ours that one feed has met: it waits like any failing one, alone (L46)."""
+    log.exception("a feed could not be polled", feed=feed.url)
+    detail = f"reading it failed: {type(error).__name__}: {error}"[:300]
+    visit = Visit(feed, FetchFailure(feed.url, FetchProblem.PROTOCOL, detail), None, conditional=False)
+    rules = poll_rules(services.config, services.feeds.get(feed.url))
+    return await services.writer.write(
+        record_poll, visit, services.clock(), rules, services.jitter(), services.outlets
+    )
+
+
+def poll_rules(config: Config, settings: Feed | None) -> PollRules:
     """Return how often a feed may be asked; an interval given for that one feed is kept to exactly."""
     if settings is None:
         return PollRules()
-    return PollRules(interval=services.config.interval_of(settings), adaptive=settings.interval is None)
+    return PollRules(interval=config.interval_of(settings), adaptive=settings.interval is None)
 
 
 async def _ask(

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import structlog
@@ -35,10 +36,11 @@ from aggregator.model import (
     ParseFailure,
     PollOutcome,
 )
+from aggregator.pipeline.fetch import LONGEST_PAUSE
 from aggregator.reports.outlets import OutletList
 from aggregator.store.articles import FoundArticle, fetch_again, find_or_add, move_article
-from aggregator.store.entries import apply_plan, known_entries, point_to_article
-from aggregator.store.feeds import FeedRow, PollRow, describe_feed, log_poll, pause_host, save_feed
+from aggregator.store.entries import apply_plan, articles_by_title, known_entries, point_to_article
+from aggregator.store.feeds import FeedRow, PollRow, describe_feed, log_poll, pause_host, save_feed, twin_of
 
 log = structlog.get_logger()
 
@@ -78,13 +80,17 @@ def record_poll(
     behind a 304 (reliability case L03).
     """
     feed, plan = visit.feed, EntryPlan()
-    if isinstance(visit.document, ParsedFeed):
+    twin = twin_of(db, feed, visit.answer.url)
+    if isinstance(visit.document, ParsedFeed) and not twin:
         plan = _store_entries(db, feed, visit.document, now, outlets)
     result = poll_result(visit, len(plan.new))
+    remark = _remark(visit.answer, plan, twin)
+    if remark:
+        log.warning("poll", feed=feed.url, remark=remark)
     _save_state(db, feed, next_state(feed.state, result, now, rules, jitter), now, rules)
     _pause_host(db, visit.answer, now)
     count = PollCount(result.outcome in _GOOD, len(plan.new), len(plan.updated))
-    log_poll(db, feed.id, _poll_row(visit, result, count, now))
+    log_poll(db, feed.id, _poll_row(visit, result, count, now, result.detail or remark))
     return count
 
 
@@ -132,14 +138,14 @@ def _store_entries(
 ) -> EntryPlan:
     known = known_entries(db, feed.id, lookup_keys(document.entries))
     plan = match_entries(document.entries, known, first_poll=feed.state.last_success_at is None)
-    if plan.flood or plan.guids_unstable:
-        log.warning("entries renamed", feed=feed.url, flood=plan.flood, guids_unstable=plan.guids_unstable)
     ids = apply_plan(db, feed.id, plan, now)
     language = feed.language or document.language
+    told = articles_by_title(db, feed.id) if plan.flood else {}
     for entry_id, new in zip(ids, plan.new, strict=True):
         found = _found(new.entry, language, outlets)
         if found:
-            point_to_article(db, entry_id, find_or_add(db, found, now))
+            known_article = told.get(new.entry.title) or find_or_add(db, found, now)
+            point_to_article(db, entry_id, known_article)
     before = {row.id: row for row in known}
     for update in plan.updated:
         found = _found(update.entry, language, outlets)
@@ -190,10 +196,27 @@ def _pause_host(db: sqlite3.Connection, answer: Fetched | FetchFailure, now: dat
     if isinstance(answer, Fetched) and answer.status == 429:
         seconds = retry_after(answer.headers, now)
         if seconds:
-            pause_host(db, urlsplit(answer.url).hostname or "", now + timedelta(seconds=seconds))
+            until = now + min(timedelta(seconds=seconds), LONGEST_PAUSE)
+            pause_host(db, urlsplit(answer.url).hostname or "", until)
 
 
-def _poll_row(visit: Visit, result: PollResult, count: PollCount, now: datetime) -> PollRow:
+def _remark(answer: Fetched | FetchFailure, plan: EntryPlan, twin: str | None) -> str | None:
+    """Say what is odd about a poll that may well have succeeded."""
+    if plan.flood:
+        return f"All {len(plan.new)} entries are new: those with a known title count as published again."
+    if plan.guids_unstable:
+        return "The feed has given its entries new guids: they are told apart by their links."
+    if twin:
+        return f"The feed leads to {twin}, which is subscribed too: its entries are kept there alone."
+    urls = [*(hop.url for hop in answer.hops), answer.url]
+    if any(a.startswith("https:") and b.startswith("http:") for a, b in pairwise(urls)):
+        return "The feed leads from https to http: what it says could have been changed on the way."
+    return None
+
+
+def _poll_row(
+    visit: Visit, result: PollResult, count: PollCount, now: datetime, detail: str | None
+) -> PollRow:
     answer = visit.answer
     status, size = (answer.status, len(answer.body)) if isinstance(answer, Fetched) else (None, 0)
     return PollRow(
@@ -204,5 +227,5 @@ def _poll_row(visit: Visit, result: PollResult, count: PollCount, now: datetime)
         duration=answer.seconds,
         new_entries=count.new_entries,
         changed_entries=count.changed_entries,
-        detail=result.detail,
+        detail=detail,
     )

@@ -1,8 +1,8 @@
 """Clustering: which of the articles around some new ones tell the same report.
 
-The law: the result depends on the articles, not on the order or the batches they came in. Average linkage never joins
-two articles that no chain of pairs above the threshold connects, so it is computed anew for each connected component
-that holds a new article, and nothing else has to be looked at.
+The law: the result depends on the articles, not on the order or the batches they came in. Average linkage
+never joins two articles that no chain of pairs above the threshold connects, so it is computed anew for
+each connected component that holds a new article, and nothing else has to be looked at.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aggregator.model import Constraint, Grouping, Link, Member
 from aggregator.reports.copies import Copies, earliest_of, find_copies
@@ -21,6 +21,9 @@ from aggregator.reports.score import Weights, load_weights, score_pairs
 from aggregator.reports.search import Search, pairs_within
 from aggregator.reports.signals import SIGNALS
 from aggregator.reports.window import Floats, Ints, Window, make_window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +41,33 @@ class ClusterSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Ties:
-    """Pairs of rows that belong together, in order of authority, and pairs that must not meet."""
+    """Pairs of rows that are never parted (copies, settled cluster-mates), and people's decisions."""
 
+    inseparable: tuple[tuple[int, int], ...]
     together: tuple[tuple[int, int], ...]
     apart: frozenset[tuple[int, int]]
 
 
 def group(
-    members: Sequence[Member], new: frozenset[int], constraints: Sequence[Constraint], settings: ClusterSettings
+    members: Sequence[Member],
+    new: frozenset[int],
+    constraints: Sequence[Constraint],
+    settings: ClusterSettings,
 ) -> Grouping:
     """Cluster the new articles with those around them.
 
     Args:
-        members: every article within ``settings.window`` of a new one, and every other article of the clusters that
-            these are in. Those of the latter that are farther than the window from all new ones stay together.
+        members: every article within ``settings.window`` of a new one, and every other article of the
+        clusters that
+            these are in. Those of the latter that are farther than the window from all new ones stay
+            together.
         new: ids of the articles to be clustered.
         constraints: people's decisions; those about absent articles are ignored.
 
     Returns:
-        Every group that was looked at again, as sorted ids, also if it is as before: together they hold all articles
-        of every cluster that they touch. ``copy_of`` names each of their articles; ``links`` each one's strongest tie.
+        Every group that was looked at again, as sorted ids, also if it is as before: together they hold
+        all articles of every cluster that they touch. ``copy_of`` names each of their articles; ``links``
+        each one's strongest tie.
     """
     ordered = sorted(members, key=lambda member: (member.published_at, member.article_id))
     is_new = np.array([member.article_id in new for member in ordered], bool)
@@ -69,7 +79,7 @@ def group(
     settled = _far_from(window.hours, window.hours[is_new], settings.hours)
     ties = _ties(ordered, copies, settled, constraints)
     search = Search(window, weights, settings.hours, settled)
-    companions = [*ties.together, *_same_cluster(ordered)]
+    companions = [*ties.inseparable, *ties.together, *_same_cluster(ordered)]
     found = search.components(is_new, companions)
     groups = [rows for part in found for rows in _group_component(search, part, ties)]
     return _report(ordered, window, weights, copies, groups)
@@ -107,26 +117,36 @@ def _ties(
         if a is not None and b is not None and a != b:
             decided[constraint.together].append((min(a, b), max(a, b)))
     copied = zip(copies.left.tolist(), copies.right.tolist(), strict=True)
-    return _Ties((*sorted(decided[True]), *copied, *_same_cluster(ordered, settled)), frozenset(decided[False]))
+    inseparable = (*copied, *_same_cluster(ordered, settled))
+    return _Ties(inseparable, tuple(sorted(decided[True])), frozenset(decided[False]))
 
 
 def _group_component(search: Search, rows: Ints, ties: _Ties) -> list[Ints]:
-    """Join the rows of one connected component; return the groups, each sorted."""
+    """Join the rows of one connected component; return the groups, each sorted.
+
+    A person's "together" joins the groups that the two articles are in anyway.
+    """
     if len(rows) == 1:
         return [rows]
     place = {int(row): k for k, row in enumerate(rows)}
-    together = [(place[a], place[b]) for a, b in ties.together if a in place and b in place]
-    apart = [(place[a], place[b]) for a, b in ties.apart if a in place and b in place]
-    atoms = contract(len(rows), together, apart)
+    inseparable, together, apart = (
+        [(place[a], place[b]) for a, b in pairs if a in place and b in place]
+        for pairs in (ties.inseparable, ties.together, ties.apart)
+    )
+    atoms = contract(len(rows), inseparable, apart)
     similarity, sizes = _between_atoms(search.matrix(rows), atoms)
     for a, b in apart:
         similarity[atoms[a], atoms[b]] = similarity[atoms[b], atoms[a]] = NEVER
     labels = average_linkage(similarity, search.weights.threshold, sizes)[atoms]
-    return [rows[labels == label] for label in np.unique(labels)]
+    alike = [(int(np.flatnonzero(labels == label)[0]), k) for k, label in enumerate(labels.tolist())]
+    decided = contract(len(rows), [*alike, *together], apart)
+    return [rows[decided == label] for label in np.unique(decided)]
 
 
 def _between_atoms(matrix: Floats, atoms: Ints) -> tuple[Floats, Floats]:
-    """Return the mean similarity of each two atoms (sets of rows that are never parted), and the atoms' sizes."""
+    """Return the mean similarity of each two atoms (sets of rows that are never parted), and the atoms'
+    sizes.
+    """
     sizes = np.bincount(atoms).astype(np.float64)
     if len(sizes) == len(atoms):
         return matrix, sizes
@@ -144,9 +164,15 @@ def _report(
         group_of[rows] = k
     inside = (group_of[copies.left] == group_of[copies.right]) & (group_of[copies.left] >= 0)
     originals = earliest_of(len(ordered), Copies(copies.left[inside], copies.right[inside]))
-    copy_of = {ids[row]: ids[originals[row]] if row in originals else None for rows in groups for row in rows.tolist()}
+    copy_of = {
+        ids[row]: ids[originals[row]] if row in originals else None
+        for rows in groups
+        for row in rows.tolist()
+    }
     links = [link for rows in groups if len(rows) > 1 for link in _strongest(ids, window, weights, rows)]
-    return Grouping(tuple(sorted(tuple(sorted(ids[row] for row in rows)) for rows in groups)), copy_of, tuple(links))
+    return Grouping(
+        tuple(sorted(tuple(sorted(ids[row] for row in rows)) for rows in groups)), copy_of, tuple(links)
+    )
 
 
 def _strongest(ids: Sequence[int], window: Window, weights: Weights, rows: Ints) -> list[Link]:

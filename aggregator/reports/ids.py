@@ -1,7 +1,7 @@
 """Cluster ids that last: which id each group of articles carries on, and where an id that ended leads.
 
-An id that was ever given out can always be resolved. When clusters merge, the oldest id goes on; when one splits, the
-part that holds most of its articles keeps the id.
+An id that was ever given out can always be resolved. When clusters merge, the oldest id goes on; when one
+splits, the part that holds most of its articles keeps the id.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 class IdPlan:
     """What the store has to write.
 
-    ``ids[k]`` is the id that group k carries on, None where the store has to give out a new one. ``redirects`` are
-    (old id, new id, reason) for every id that has no articles any more; the reason is always ``merged``.
+    ``ids[k]`` is the id that group k carries on, None where the store has to give out a new one.
+    ``redirects`` are (old id, new id, reason) for every id that has no articles any more; the reason is
+    always ``merged``.
     """
 
     ids: tuple[int | None, ...]
@@ -28,7 +29,8 @@ def reconcile(groups: Sequence[Sequence[int]], current: Mapping[int, int]) -> Id
 
     Args:
         groups: disjoint groups of article ids.
-        current: the cluster that each article is in now; articles in none are left out. It must name all articles
+        current: the cluster that each article is in now; articles in none are left out. It must name all
+        articles
             of every cluster it names, and all of them must be in the groups.
     """
     heirs = _heirs(groups, current)
@@ -46,7 +48,9 @@ def reconcile(groups: Sequence[Sequence[int]], current: Mapping[int, int]) -> Id
 
 
 def _heirs(groups: Sequence[Sequence[int]], current: Mapping[int, int]) -> dict[int, int]:
-    """Return, for every current cluster, the group with most of its articles; ties go to its earliest article's."""
+    """Return, for every current cluster, the group with most of its articles; ties go to its earliest
+    article's.
+    """
     shares: dict[int, Counter[int]] = defaultdict(Counter)
     first: dict[tuple[int, int], int] = {}
     for k, group in enumerate(groups):
@@ -55,4 +59,10 @@ def _heirs(groups: Sequence[Sequence[int]], current: Mapping[int, int]) -> dict[
                 old_id = current[article]
                 shares[old_id][k] += 1
                 first[old_id, k] = min(article, first.get((old_id, k), article))
-    return {old: min(share, key=lambda k, old=old: (-shares[old][k], first[old, k])) for old, share in shares.items()}
+    ranked = sorted(
+        (-share[k], first[old_id, k], old_id, k) for old_id, share in shares.items() for k in share
+    )
+    heirs: dict[int, int] = {}
+    for _, _, old_id, k in ranked:
+        heirs.setdefault(old_id, k)
+    return heirs

@@ -1,7 +1,7 @@
 """Average linkage: groups grow together as long as their articles are, on the mean, alike enough.
 
-Single linkage (union-find over pairs above a threshold) chains: one odd pair joins two reports. The mean over all
-pairs does not, and the threshold means the same in groups of any size.
+Single linkage (union-find over pairs above a threshold) chains: one odd pair joins two reports. The mean
+over all pairs does not, and the threshold means the same in groups of any size.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ Floats = NDArray[np.float64]
 NEVER = -1e9  # the similarity of two articles that must not come together; stays negative in every mean
 
 
-# The mean of many pairs is surer than one pair: two groups of a dozen articles with a mean of 0.2 tell one report more
-# surely than two articles at 0.4. Groups are joined from threshold / ease on; ease is 1 up to _SURE pairs and then
-# grows with their root. Seen on OG2021 (clusters of up to 164 headlines); newsrooms' small clusters are not touched.
+# The mean of many pairs is surer than one pair: two groups of a dozen articles with a mean of 0.2 tell one
+# report more surely than two articles at 0.4. Groups are joined from threshold / ease on; ease is 1 up to
+# _SURE pairs and then grows with their root. Seen on OG2021 (clusters of up to 164 headlines); newsrooms'
+# small clusters are not touched.
 _SURE = 30.0
 _EASE = 3.0
 
@@ -26,8 +27,8 @@ _EASE = 3.0
 def average_linkage(similarity: Floats, threshold: float, sizes: Floats | None = None) -> NDArray[np.int64]:
     """Return a label for each row: the smallest row of its group.
 
-    Joins the two groups with the highest (eased) mean similarity until none reaches the threshold, each row's best
-    partner remembered: n^2 in practice; 2,400 rows take 0.3 s. Ties go to the smaller row.
+    Joins the two groups with the highest (eased) mean similarity until none reaches the threshold, each
+    row's best partner remembered: n^2 in practice; 2,400 rows take 0.3 s. Ties go to the smaller row.
 
     Args:
         similarity: symmetric, n by n.
@@ -103,8 +104,11 @@ def components(count: int, left: NDArray[np.int64], right: NDArray[np.int64]) ->
             return labels
 
 
-def contract(count: int, together: Iterable[tuple[int, int]], apart: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
-    """Return the number (0, 1, ...) of the atom that each row is in: rows tied together, in the order of the ties.
+def contract(
+    count: int, together: Iterable[tuple[int, int]], apart: Iterable[tuple[int, int]]
+) -> NDArray[np.int64]:
+    """Return the number (0, 1, ...) of the atom that each row is in: rows tied together, in the order of
+    the ties.
 
     A tie that would bring together what must be apart is left out.
     """

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ _GAP = re.compile(r"[ \u00a0.'’/&+:\-–]{0,2}")
 _DOT = re.compile(r"[.-]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _CYRILLIC_VOWELS = "аеиоуыэюяьъі"
+_REMEMBERED = 50_000  # words of one language; half a million words of English news hold 21,000 different ones
 # What a language may hang directly onto a Latin name; longest first.
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("de", "nl", "sv", "da", "no", "nb"), ("s",)),
@@ -104,64 +105,79 @@ def _case_fits(written: str, form: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Starts:
+    """The forms that may begin with a word: those it completes, the others by their second key."""
+
+    single: tuple[Form, ...]
+    longer: Mapping[str, tuple[Form, ...]]
+
+
 class NameIndex:
-    """All forms of all outlets, keyed by their first word."""
+    """All forms of all outlets, keyed by their first two words: "the" alone begins three hundred."""
 
     def __init__(self, outlets: Iterable[Outlet]) -> None:
-        by_first: dict[str, list[Form]] = defaultdict(list)
+        self._by_first: dict[str, list[Form]] = defaultdict(list)
         for outlet in outlets:
             for form in forms_of(outlet):
-                by_first[form.keys[0]].append(form)
-        self._by_first = {
-            key: tuple(sorted(forms, key=lambda form: -len(form.keys))) for key, forms in by_first.items()
-        }
-        self._seen: dict[tuple[str, str], tuple[Form, ...]] = {}
+                self._by_first[form.keys[0]].append(form)
+        self._seen: dict[str, dict[str, _Starts | None]] = defaultdict(dict)
 
     def find(self, text: str, lang: str | None) -> list[Mention]:
         """Every name in ``text``, from left to right, the longest at each place, never overlapping."""
         return list(self._walk(text, lang or ""))
 
     def _walk(self, text: str, lang: str) -> Iterator[Mention]:
+        # Text repeats its words: remembering them makes this one dictionary look-up per word.
+        seen = self._seen[lang]
         end = 0
         for match in WORD.finditer(text):
-            if match.start() < end:
+            word = match[0]
+            starts = seen[word] if word in seen else self._remember(seen, word, lang)
+            if starts is None or match.start() < end:
                 continue
-            forms = self._starting_with(match[0], lang)
-            if not forms:
-                continue
-            found = self._longest(text, match, forms, lang)
+            found = _longest(text, match, starts, lang)
             if found:
                 end = found.end
                 yield found
 
-    def _starting_with(self, word: str, lang: str) -> tuple[Form, ...]:
-        # Text repeats its words: remembering them makes this one dictionary look-up per word.
-        known = self._seen.get((word, lang))
-        if known is None:
-            known = self._look_up(word, lang)
-            if len(self._seen) > 200_000:
-                self._seen.clear()
-            self._seen[word, lang] = known
-        return known
+    def _remember(self, seen: dict[str, _Starts | None], word: str, lang: str) -> _Starts | None:
+        if len(seen) > _REMEMBERED:
+            seen.clear()
+        starts = seen[word] = self._look_up(word, lang)
+        return starts
 
-    def _look_up(self, word: str, lang: str) -> tuple[Form, ...]:
-        forms: list[Form] = []
-        for key in _possible_keys(fold(word), lang):
-            forms += (
-                form
-                for form in self._by_first.get(key, ())
-                if _case_fits(word, form.words[0]) and (not form.langs or lang in form.langs or not lang)
-            )
-        return tuple(sorted(forms, key=lambda form: -len(form.keys)))
-
-    @staticmethod
-    def _longest(text: str, first: re.Match[str], forms: Sequence[Form], lang: str) -> Mention | None:
-        ends = [(form, _end_of(form, text, first.end(), lang)) for form in forms]
-        longest = max(end for _, end in ends)
-        if longest < 0:
+    def _look_up(self, word: str, lang: str) -> _Starts | None:
+        forms = [
+            form
+            for key in _possible_keys(fold(word), lang)
+            for form in self._by_first.get(key, ())
+            if _case_fits(word, form.words[0]) and (not form.langs or lang in form.langs or not lang)
+        ]
+        if not forms:
             return None
-        kept = tuple(form for form, end in ends if end == longest)
-        return Mention(first.start(), longest, kept)
+        longer: dict[str, list[Form]] = defaultdict(list)
+        for form in forms:
+            if len(form.keys) > 1:
+                longer[form.keys[1]].append(form)
+        single = tuple(form for form in forms if len(form.keys) == 1)
+        return _Starts(single, {key: tuple(found) for key, found in longer.items()})
+
+
+def _longest(text: str, first: re.Match[str], starts: _Starts, lang: str) -> Mention | None:
+    ends = [(form, _end_of(form, text, first.end(), lang)) for form in _continued(text, first, starts, lang)]
+    longest = max((end for _, end in ends), default=-1)
+    if longest >= 0:
+        return Mention(first.start(), longest, tuple(form for form, end in ends if end == longest))
+    return Mention(first.start(), first.end(), starts.single) if starts.single else None
+
+
+def _continued(text: str, first: re.Match[str], starts: _Starts, lang: str) -> Iterator[Form]:
+    """The longer forms whose second word may be the one that stands there."""
+    gap = _GAP.match(text, first.end()) if starts.longer else None
+    second = WORD.match(text, gap.end()) if gap else None
+    for key in _possible_keys(fold(second[0]), lang) if second else ():
+        yield from starts.longer.get(key, ())
 
 
 def _possible_keys(folded: str, lang: str) -> Iterator[str]:

@@ -4,7 +4,8 @@ The built-in list is ``data/outlets.tsv``: tab-separated with a header, one outl
 the outlet's domain and, after blanks, other hosts of the same newsroom (``bbc.com bbc.co.uk``; a path makes
 two papers of one host: ``cincodias.elpais.com elpais.com/cincodias``). ``family`` is a key shared by outlets
 of one owner that are not independent of each other. ``languages`` are separated by commas, ``aliases`` by
-semicolons; their marks are explained in ``outlet_names``.
+semicolons; their marks are explained in ``outlet_names``. ``kind`` is one of agency, broadcaster, business,
+government, magazine, newspaper, online, press-service (which sends out others' press releases), tabloid.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One calibrated probability per pair of articles: do both tell the same report?
 
-A logistic regression over a few signals. ``data/weights-use-m3.json`` holds its weights; ``benchmarks/fit_weights.py``
-makes it, docs/clustering.md has the sweep.
+A logistic regression over a few signals. ``data/weights-use-m3.json`` holds its weights;
+``benchmarks/fit_weights.py`` makes it, docs/clustering.md has the sweep.
 """
 
 from __future__ import annotations
@@ -49,11 +49,15 @@ def term_values(signals: Floats, names: Mapping[str, float]) -> Floats:
 
 def log_odds(signals: Floats, weights: Weights) -> Floats:
     """Return, for each row of signals, the log-odds that both articles tell the same report."""
-    odds: Floats = term_values(signals, weights.terms) @ np.array(list(weights.terms.values())) + weights.intercept
+    odds: Floats = (
+        term_values(signals, weights.terms) @ np.array(list(weights.terms.values())) + weights.intercept
+    )
     return odds
 
 
 def score_pairs(window: Window, left: Ints, right: Ints, weights: Weights) -> tuple[Floats, Floats]:
-    """Return the pairs' signals (one row each) and the probability, 0..1, that both articles tell the same report."""
+    """Return the pairs' signals (one row each) and the probability, 0..1, that both articles tell the same
+    report.
+    """
     signals = compare(window, left, right)
     return signals, 1 / (1 + np.exp(-np.clip(log_odds(signals, weights), -30, 30)))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aggregator.reports.features import ROUNDUP
 from aggregator.reports.linkage import components
 from aggregator.reports.score import Weights, score_pairs
-from aggregator.reports.window import Floats, Ints, Window
+from aggregator.reports.window import Floats, Ints, Vectors, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _PARTNERS = 64  # looked at for each article; the rest of a larger cluster is met through them
 _NEAR = 0.1  # adapted cosine below which no two articles of one report were seen
@@ -55,7 +58,7 @@ class Search:
             frontier &= ~seen
         left, right, scores = (np.concatenate(column) for column in zip(*edges, strict=True))
         labels = self._bounded(left, right, scores)
-        return [rows for rows in _by_label(labels, np.flatnonzero(seen))]
+        return list(_by_label(labels, np.flatnonzero(seen)))
 
     def _bounded(self, left: Ints, right: Ints, scores: Floats) -> Ints:
         """Label components; those too large to be joined at once fall apart at a higher threshold."""
@@ -87,10 +90,14 @@ class Search:
         left, right = np.nonzero(near > _NEAR)
         return rows[left], right.astype(np.int64)
 
-    def _nearness(self, rows: Ints, columns: Ints) -> NDArray[np.float32]:
-        """Return a rough similarity, -1 where two articles cannot belong together (too far in time, round-ups)."""
+    def _nearness(self, rows: Ints, columns: Ints) -> Vectors:
+        """Return a rough similarity, -1 where two articles cannot belong together (too far in time,
+        round-ups).
+        """
         headlines, leads = self.window.adapted[0], self.window.adapted[1]
-        near = 0.4 * (headlines[rows] @ headlines[columns].T) + 0.6 * (leads[rows] @ leads[columns].T)
+        near: Vectors = 0.4 * (headlines[rows] @ headlines[columns].T) + 0.6 * (
+            leads[rows] @ leads[columns].T
+        )
         hours, alone = self.window.hours, self.window.features.flags & ROUNDUP > 0
         near[np.abs(hours[rows][:, None] - hours[columns][None]) > self.span_hours] = -1
         near[alone[rows]] = -1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from aggregator.reports.features import Decoded, Tokens
 from aggregator.reports.window import Floats, Ints, Vectors, Weighted, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SIGNALS = (
     "headlines",  # cosine of the headlines, against their background
@@ -14,7 +18,7 @@ SIGNALS = (
     "bodies",  # ... of the texts; of the leads where one article has no text
     "rare_name",  # how rare the rarest name is that both have, 0..1
     "words",  # root of the cosine of the telling words, rare ones counting more
-    "headline_words",  # how much of one's headline words the other has somewhere, 0..1; the better of both ways
+    "headline_words",  # how much of one's headline the other has somewhere, 0..1; the better way
     "numbers",  # root of the cosine of the numbers
     "numbers_differ",  # both have numbers and share none, 0..1 by how many
     "weekdays",  # 1: name the same weekday, -1: name others
@@ -25,7 +29,7 @@ SIGNALS = (
     "other_language",
     "same_outlet",
     "bare",  # one of them is a headline only
-    "both_bare",
+    "both_bare",  # headlines only, both; 0..1 by how many others there are to judge them against
 )
 _DAYS = 1.2
 _CHUNK = 200_000  # pairs at a time, to bound memory
@@ -34,7 +38,9 @@ _CHUNK = 200_000  # pairs at a time, to bound memory
 def compare(window: Window, left: Ints, right: Ints) -> Floats:
     """Return the signals of the pairs (left[k], right[k]): one row per pair, one column per SIGNALS."""
     parts = [slice(start, start + _CHUNK) for start in range(0, len(left), _CHUNK)]
-    return np.concatenate([np.zeros((0, len(SIGNALS))), *(_compare(window, left[part], right[part]) for part in parts)])
+    return np.concatenate(
+        [np.zeros((0, len(SIGNALS))), *(_compare(window, left[part], right[part]) for part in parts)]
+    )
 
 
 def _compare(window: Window, left: Ints, right: Ints) -> Floats:
@@ -62,13 +68,14 @@ def _compare(window: Window, left: Ints, right: Ints) -> Floats:
         window.languages[left] != window.languages[right],
         window.outlets[left] == window.outlets[right],
         bare,
-        both_bare,
+        both_bare * np.minimum(window.familiar[left], window.familiar[right]),
     ]
     return np.stack(columns, axis=1).astype(np.float64)
 
 
 def _cosine(vectors: Vectors, left: Ints, right: Ints) -> Floats:
-    return np.einsum("ij,ij->i", vectors[left], vectors[right]).astype(np.float64)
+    cosine: Floats = np.einsum("ij,ij->i", vectors[left], vectors[right]).astype(np.float64)
+    return cosine
 
 
 def _meet(lookup: NDArray[np.uint64], starts: Ints, left: Ints, right: Ints) -> tuple[Ints, Ints, Ints]:
@@ -87,7 +94,9 @@ def _hash_of(lookup: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _overlap(tokens: Weighted, left: Ints, right: Ints) -> tuple[Floats, Floats, Floats]:
-    """Return the cosine, how much of a headline the other article covers (the better way), and the rarest shared one."""
+    """Return the cosine, how much of a headline the other article covers (the better way), and the rarest
+    shared one.
+    """
     count = len(left)
     pair, here, there = _meet(tokens.lookup, tokens.starts, left, right)
     cosine = np.bincount(pair, tokens.weights[here] * tokens.weights[there], count)
@@ -97,7 +106,7 @@ def _overlap(tokens: Weighted, left: Ints, right: Ints) -> tuple[Floats, Floats,
     ]
     rarest = np.zeros(count)
     np.maximum.at(rarest, pair, np.minimum(tokens.rarity[here], tokens.rarity[there]))
-    return cosine, np.maximum(*covered), rarest
+    return cosine.astype(np.float64), np.maximum(*covered).astype(np.float64), rarest
 
 
 def _numbers_differ(numbers: Tokens, cosine: Floats, left: Ints, right: Ints) -> Floats:
@@ -111,7 +120,9 @@ def _weekdays(named: Ints, left: Ints, right: Ints) -> Floats:
 
 
 def _language_gap(window: Window, leads: Floats, left: Ints, right: Ints) -> Floats:
-    """A translation twin is nearer than anything else in its language; an article on the wider topic is not."""
+    """A translation twin is nearer than anything else in its language; an article on the wider topic is
+    not.
+    """
     there = window.nearest[left, window.languages[right]] - leads
     back = window.nearest[right, window.languages[left]] - leads
     other = window.languages[left] != window.languages[right]
@@ -143,8 +154,8 @@ def _shared_links(links: Tokens, left: Ints, right: Ints) -> Floats:
 def containment(features: Decoded, left: Ints, right: Ints) -> Floats:
     """Estimate which share of the shorter text's word runs the other text has.
 
-    The kept runs are those with a text's lowest hashes, so below the lower of two texts' highest kept hash both lists
-    are complete (bottom-k sketches, Cohen & Kaplan 2007).
+    The kept runs are those with a text's lowest hashes, so below the lower of two texts' highest kept hash
+    both lists are complete (bottom-k sketches, Cohen & Kaplan 2007).
     """
     tokens = features.shingles
     lookup = _plain_lookup(tokens)

@@ -1,7 +1,8 @@
 """Articles made ready for comparison: their features against the background of what else is published.
 
-How much a shared word or a near vector says depends on what is common around it. Everything here is a function of the
-articles within the window around a pair, and of a fixed background that stands in where a window is small.
+How much a shared word or a near vector says depends on what is common around it. Everything here is a
+function of the articles within the window around a pair, and of a fixed background that stands in where a
+window is small.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 
-# Chosen on dev.jsonl, NeuS, MEANTIME and SemEval by average precision over pairs: _SOFT 0.03-1 (0.3-1 are level, below,
-# small windows suffer), _BACKGROUND 100-1000 (level), language means 0.847 -> 0.849.
+# Chosen on dev.jsonl, NeuS, MEANTIME and SemEval by average precision over pairs: _SOFT 0.03-1 (0.3-1 are
+# level, below, small windows suffer), _BACKGROUND 100-1000 (level), language means 0.847 -> 0.849.
 _BACKGROUND = 300.0  # articles that the general background counts for beside the window's own
 _SOFT = 0.5  # 0 would make all directions equal, infinity leaves them as they are
 _LANGUAGE = 30.0  # articles of a language that count as much as the common mean
@@ -32,7 +33,9 @@ _ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """One kind of hashes with what each says; an article's weights have length 1: a dot product is a cosine."""
+    """One kind of hashes with what each says; an article's weights have length 1: a dot product is a
+    cosine.
+    """
 
     lookup: NDArray[np.uint64]  # owner << 32 | hash, sorted
     starts: Ints
@@ -49,6 +52,7 @@ class Window:
     features: Decoded
     adapted: Vectors  # (kinds, n, d): vectors against their background
     nearest: Floats  # (n, languages): cosine of the nearest lead in each language, -1 if none
+    familiar: Floats  # 0..1: how well the articles around each one tell what is common
     hours: Floats
     languages: Ints
     outlets: Ints
@@ -73,15 +77,17 @@ def make_window(members: Sequence[Member], span_hours: float, encoder: str) -> W
     hours = np.array([member.published_at.timestamp() / 3600 for member in members])
     languages = _codes([member.lang or "" for member in members])
     adapted = adapt(features.vectors, languages, load_background(encoder))
-    kinds = (features.names, features.words, features.numbers)
     return Window(
         features,
         adapted,
         _nearest_by_language(adapted[1], languages, hours, span_hours),
+        _familiar(hours, span_hours),
         hours,
         languages,
         _codes([member.outlet for member in members]),
-        *(_weigh(tokens, hours, span_hours) for tokens in kinds),
+        _weigh(features.names, hours, span_hours),
+        _weigh(features.words, hours, span_hours),
+        _weigh(features.numbers, hours, span_hours),
         tuple(frozenset(member.cited) for member in members),
         tuple(member.outlet for member in members),
     )
@@ -90,6 +96,12 @@ def make_window(members: Sequence[Member], span_hours: float, encoder: str) -> W
 def _codes(values: Sequence[str]) -> Ints:
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int64)
+
+
+def _familiar(hours: Floats, span_hours: float) -> Floats:
+    around = np.searchsorted(hours, hours + span_hours, "right") - np.searchsorted(hours, hours - span_hours)
+    share: Floats = around / (around + _BACKGROUND)
+    return share
 
 
 def adapt(vectors: Vectors, languages: Ints, background: Background) -> Vectors:
@@ -108,11 +120,14 @@ def _adapt(vectors: Vectors, languages: Ints, kind: int, background: Background)
         rows = there & (languages == language)
         moved[rows] -= moved[rows].sum(0) / (rows.sum() + np.float32(_LANGUAGE))
     moved[~there] = 0
-    return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.float32(1e-9))
+    unit: Vectors = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.float32(1e-9))
+    return unit
 
 
 def _view(present: Floats, kind: int, background: Background) -> tuple[Floats, Floats]:
-    """Return the mean, and the matrix that divides each main direction by its (softened) standard deviation."""
+    """Return the mean, and the matrix that divides each main direction by its (softened) standard
+    deviation.
+    """
     trust = len(present) / (len(present) + _BACKGROUND)
     own_mean = present.mean(0) if len(present) else background.mean[kind]
     centred = present - own_mean
@@ -130,7 +145,13 @@ def _nearest_by_language(leads: Vectors, languages: Ints, hours: Floats, span_ho
     for start in range(0, count, _ROWS):
         rows = np.arange(start, min(start + _ROWS, count))
         for code, columns in enumerate(by_language):
-            around = columns[slice(*np.searchsorted(hours[columns], [hours[rows[0]] - span_hours, hours[rows[-1]] + span_hours]))]
+            around = columns[
+                slice(
+                    *np.searchsorted(
+                        hours[columns], [hours[rows[0]] - span_hours, hours[rows[-1]] + span_hours]
+                    )
+                )
+            ]
             cosine = leads[rows] @ leads[around].T
             cosine[np.abs(hours[rows][:, None] - hours[around][None]) > span_hours] = -1
             cosine[rows[:, None] == around[None]] = -1
@@ -153,19 +174,25 @@ def _weigh(tokens: Tokens, hours: Floats, span_hours: float) -> Weighted:
         weights / np.maximum(norms, 1e-9)[owners],
         rarity,
         in_headline,
-        np.bincount(owners, in_headline, len(hours)),
+        np.bincount(owners, in_headline, len(hours)).astype(np.float64),
     )
 
 
-def _local_frequency(keys: NDArray[np.uint32], owners: Ints, hours: Floats, span_hours: float) -> tuple[Floats, Floats]:
-    """Return, for each hash of each article, how many articles around that day have it, and how many there are."""
+def _local_frequency(
+    keys: NDArray[np.uint32], owners: Ints, hours: Floats, span_hours: float
+) -> tuple[Floats, Floats]:
+    """Return, for each hash of each article, how many articles around that day have it, and how many there
+    are.
+    """
     span = max(1, round(span_hours / 24))
     days = np.floor(hours / 24).astype(np.int64)
     days += span - days.min(initial=0) if len(days) else 0
     width = np.int64(days.max(initial=0) + span + 1)
     base, day = keys.astype(np.int64) * width, days[owners]
     index = np.sort(base + day)
-    frequency = np.searchsorted(index, base + day + span, "right") - np.searchsorted(index, base + day - span, "left")
+    frequency = np.searchsorted(index, base + day + span, "right") - np.searchsorted(
+        index, base + day - span, "left"
+    )
     in_order = np.sort(days)
     total = np.searchsorted(in_order, day + span, "right") - np.searchsorted(in_order, day - span, "left")
     return frequency.astype(np.float64), total.astype(np.float64)

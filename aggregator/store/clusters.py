@@ -42,13 +42,13 @@ _CHOSEN = """
 _MEMBERS = """
     SELECT articles.id, outlet, lang, cluster_id, word_count, features.data,
         coalesce(published_at, first_seen_at) AS at
-    FROM json_each(:ids) AS chosen JOIN articles ON articles.id = chosen.value
+    FROM json_each(:ids) AS chosen CROSS JOIN articles ON articles.id = chosen.value
     JOIN features ON features.article_id = articles.id ORDER BY articles.id
 """
 _CITED = """
     SELECT article_id, json_group_array(outlet) AS outlets FROM
         (SELECT DISTINCT article_id, outlet FROM json_each(:ids) AS chosen
-        JOIN citations ON citations.article_id = chosen.value
+        CROSS JOIN citations ON citations.article_id = chosen.value
         WHERE outlet IS NOT NULL ORDER BY article_id, outlet)
     GROUP BY article_id
 """
@@ -58,6 +58,7 @@ def articles_to_cluster(db: sqlite3.Connection, limit: int) -> list[NewArticle]:
     """Return articles that wait to be clustered, oldest publication first."""
     rows = db.execute(
         "SELECT id, coalesce(published_at, first_seen_at) AS at FROM articles"
+        " INDEXED BY articles_to_cluster"  # left to itself, the planner reads the whole table
         " WHERE to_cluster = 1 ORDER BY at, id LIMIT ?",
         (limit,),
     )
@@ -159,7 +160,7 @@ def assign(db: sqlite3.Connection, cluster_of: Mapping[int, int], copy_of: Mappi
 
 def all_there(db: sqlite3.Connection, article_ids: Sequence[int]) -> bool:
     """Say whether none of these articles was pruned meanwhile."""
-    query = "SELECT count(*) FROM json_each(?) JOIN articles ON articles.id = value"
+    query = "SELECT count(*) FROM json_each(?) AS wanted CROSS JOIN articles ON articles.id = wanted.value"
     return bool(db.execute(query, (json.dumps(article_ids),)).fetchone()[0] == len(article_ids))
 
 

@@ -90,10 +90,10 @@ def _create(path: Path) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     os.close(descriptor)
     draft = Path(name)
-    with closing(_connect(draft, read_only=False)) as connection:
-        migrate(connection)
-    draft.chmod(0o666 & ~_umask())
     try:
+        with closing(_connect(draft, read_only=False)) as connection:
+            migrate(connection)
+        draft.chmod(0o666 & ~_umask())
         os.link(draft, path)  # unlike a rename, this never replaces what another process put there
     except FileExistsError:
         pass

@@ -16,7 +16,6 @@ from typing import Literal
 
 from aggregator.store.backup import faults
 from aggregator.store.connection import StoreError, open_reader
-from aggregator.store.lock import HeldError, hold
 from aggregator.store.schema import SCHEMA_VERSION, migrate
 from aggregator.store.status import last_change
 from aggregator.store.times import to_text
@@ -83,7 +82,6 @@ def examine(database: Path, now: datetime) -> Iterator[Finding]:
         yield _guarded("schema", _schema, db)
         yield _guarded("clock", lambda db: _clock(db, now), db)
         yield _log(database)
-    yield _service(database)
 
 
 def _guarded(name: str, check: Callable[[sqlite3.Connection], Finding], db: sqlite3.Connection) -> Finding:
@@ -164,13 +162,3 @@ def _clock(db: sqlite3.Connection, now: datetime) -> Finding:
         detail = f"it says {to_text(now)}, but the database was written at {to_text(latest)}; set the clock"
         return Finding("clock", "fail", detail)
     return Finding("clock", "ok", f"{to_text(now)}, not before the latest entry")
-
-
-def _service(database: Path) -> Finding:
-    try:
-        with hold(database):
-            return Finding("service", "ok", "not running")
-    except HeldError as error:
-        return Finding("service", "ok", str(error))
-    except OSError as error:
-        return Finding("service", "warn", f"the lock file cannot be opened: {error.strerror}")

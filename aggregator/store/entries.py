@@ -14,9 +14,13 @@ from aggregator.store.times import from_text, to_text
 def known_entries(db: sqlite3.Connection, feed_id: int, keys: LookupKeys) -> list[KnownEntry]:
     """Load the entries of a feed that a parsed document may be about."""
     rows = db.execute(
-        "SELECT * FROM entries WHERE feed_id = :feed AND (guid IN (SELECT value FROM json_each(:guids))"
-        " OR alias IN (SELECT value FROM json_each(:aliases))"
-        " OR place IN (SELECT value FROM json_each(:places))) ORDER BY id",
+        "SELECT entries.* FROM ("  # with OR, the planner reads all entries of the feed
+        "SELECT id FROM entries WHERE feed_id = :feed AND guid IN (SELECT value FROM json_each(:guids))"
+        " UNION SELECT id FROM entries"
+        " WHERE feed_id = :feed AND alias IN (SELECT value FROM json_each(:aliases))"
+        " UNION SELECT id FROM entries"
+        " WHERE feed_id = :feed AND place IN (SELECT value FROM json_each(:places))"
+        ") AS found CROSS JOIN entries ON entries.id = found.id ORDER BY entries.id",
         {
             "feed": feed_id,
             "guids": json.dumps(sorted(keys.guids)),
@@ -33,6 +37,16 @@ def apply_plan(db: sqlite3.Connection, feed_id: int, plan: EntryPlan, now: datet
     for update in plan.updated:
         _update(db, update, now)
     return inserted
+
+
+def articles_by_title(db: sqlite3.Connection, feed_id: int) -> dict[str, int]:
+    """Return the first article that a feed's entries of each title lead to (reliability case L24)."""
+    rows = db.execute(
+        "SELECT title, article_id FROM entries WHERE feed_id = ? AND title <> '' AND article_id IS NOT NULL"
+        " ORDER BY id DESC",
+        (feed_id,),
+    )
+    return {row["title"]: row["article_id"] for row in rows}
 
 
 def point_to_article(db: sqlite3.Connection, entry_id: int, article_id: int) -> None:

@@ -93,6 +93,19 @@ def subscribed_feeds(db: sqlite3.Connection) -> list[FeedRow]:
     return [_feed(row) for row in db.execute("SELECT * FROM feeds WHERE state <> 'removed' ORDER BY id")]
 
 
+def twin_of(db: sqlite3.Connection, feed: FeedRow, url: str) -> str | None:
+    """Return the URL of another feed that is polled and stands, or has moved to, where this one leads (D09).
+
+    Of two that have both moved there, the older one keeps the entries.
+    """
+    row = db.execute(
+        "SELECT url FROM feeds WHERE id <> :id AND state IN ('active', 'failing') AND :url <> :own"
+        " AND (url = :url OR (moved_to = :url AND id < :id))",
+        {"id": feed.id, "url": url, "own": feed.url},
+    ).fetchone()
+    return None if row is None else str(row["url"])
+
+
 def all_feeds(db: sqlite3.Connection) -> list[FeedRow]:
     """Return every feed that was ever subscribed, by id."""
     return [_feed(row) for row in db.execute("SELECT * FROM feeds ORDER BY id")]

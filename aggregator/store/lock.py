@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from aggregator.store.connection import StoreError
+
 
 class HeldError(Exception):
     """Another process holds the database. The text is one line for people."""
@@ -15,13 +17,17 @@ class HeldError(Exception):
 
 @contextmanager
 def hold(database: Path) -> Iterator[None]:
-    """Hold the lock file beside the database for as long as the block runs; raises HeldError at once.
+    """Hold the lock file beside the database for as long as the block runs; raises HeldError at once,
+    StoreError where the lock file cannot be opened.
 
     The file stays behind on purpose: removing it would let two processes lock two files of one name.
     """
     path = database.with_name(database.name + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be opened: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,18 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from importlib import resources
 
-from sqlite_utils import Database, Migrations
-
 APPLICATION_ID = 0x41474752  # "AGGR"
-
-migrations = Migrations("aggregator")
-
-
-@migrations(name="0001_initial")
-def _initial(db: Database) -> None:
-    for statement in statements("0001_initial.sql"):
-        db.conn.execute(statement)
-
 
 SCHEMA_VERSION = 1
 """Number of the newest migration; stored as ``user_version``."""
@@ -39,10 +28,24 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-            migrations.apply(Database(connection))
+            _apply_migrations(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
+
+
+def _apply_migrations(connection: sqlite3.Connection) -> None:
+    """Apply what is missing. sqlite-utils is imported here only: it brings numpy, 0.2 s of every start."""
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations("aggregator")
+
+    @migrations(name="0001_initial")
+    def _initial(db: Database) -> None:
+        for statement in statements("0001_initial.sql"):
+            db.conn.execute(statement)
+
+    migrations.apply(Database(connection))

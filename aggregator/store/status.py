@@ -106,7 +106,7 @@ def last_change(db: sqlite3.Connection) -> datetime | None:
     """Return when the database last learned something: the end of the last cycle, or a later import."""
     row = db.execute(
         "SELECT max(at) FROM (SELECT max(finished_at) AS at FROM cycles"
-        " UNION ALL SELECT max(first_seen_at) FROM articles)"
+        " UNION ALL SELECT first_seen_at FROM articles WHERE id = (SELECT max(id) FROM articles))"
     ).fetchone()
     latest: str | None = row[0]
     return from_text(latest)

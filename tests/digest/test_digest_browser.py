@@ -1,4 +1,4 @@
-"""The page in a real browser: it fits its screen, and it asks for nothing."""
+"""The page in a real browser: it fits its screen, it asks for nothing, and everybody can read it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Any
 import pytest
 
 from aggregator.digest.render import render, render_index
+from aggregator.digest.render_html import render_mail
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = (320, 390, 768, 1280)
+_FOUND = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(os.environ.get("AXE_CORE", _FOUND))
 # Frames have widths of their own and share the harness's address, so it may measure inside them.
 _HARNESS = """<!doctype html><title>harness</title><body><script>
 const report = [];
@@ -35,6 +39,24 @@ addEventListener("load", () => {
   document.querySelector("pre").textContent = JSON.stringify(report);
 });
 </script>FRAMES</body>"""
+# The page's own policy forbids scripts: it is taken out for the examination.
+_POLICY = re.compile(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>")
+_EXAMINE = """<script src="/axe.js"></script><script>
+addEventListener("load", async () => {
+  const found = await axe.run();
+  const say = (v) => v.id + ": " + v.nodes.map((node) => node.html.slice(0, 120)).join(" ");
+  parent.postMessage({asked: location.pathname + " " + innerWidth, passed: found.passes.length,
+    violations: found.violations.map(say)}, "*");
+});
+</script></body>"""
+_EXAMINED = """<!doctype html><title>harness</title><body>FRAMES<script>
+const report = [], frames = document.querySelectorAll("iframe").length;
+addEventListener("message", (event) => {
+  if (report.push(event.data) < frames) return;
+  document.body.innerHTML = "<pre></pre>";
+  document.querySelector("pre").textContent = JSON.stringify(report);
+});
+</script></body>"""
 
 
 class Site(ThreadingHTTPServer):
@@ -73,15 +95,8 @@ def site(newsroom: Any, new_article: Any, one_cluster: Any) -> Iterator[Site]:
         "/crowd.html": render(crowd, "html"),
         "/index.html": render_index([newsroom.digest().query.window.since.date()]),
     }
-    frame = '<iframe data-name="{0} {1}" src="{0}" style="width:{1}px;height:600px;border:0"></iframe>'
-    frames = "".join(frame.format(path, width) for path in pages for width in WIDTHS)
-    server = Site({**pages, "/": _HARNESS.replace("FRAMES", frames)})
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with _served({**pages, "/": _HARNESS.replace("FRAMES", _frames(pages, WIDTHS))}) as server:
+        yield server
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -95,6 +110,49 @@ def test_pages_fit_their_screen_and_ask_for_nothing(site: Site, tmp_path: Path) 
     assert set(site.asked) - {"/favicon.ico"} == set(site.pages)
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.skipif(
+    not AXE.is_file(), reason="axe-core is not installed: `npm install axe-core`, or set AXE_CORE"
+)
+def test_pages_can_be_read_by_everybody_in_light_and_dark(newsroom: Any, tmp_path: Path) -> None:
+    plain = {
+        "/digest.html": render(newsroom.digest(why=True), "html"),
+        "/mail.html": render_mail(newsroom.digest()),
+        "/index.html": render_index([newsroom.digest().query.window.since.date()]),
+        "/unreadable.html": "<!doctype html><title>-</title><body><img src=x>no language</body>",
+    }
+    pages = {
+        f"/{scheme}{path}": _POLICY.sub("", page)
+        .replace("(prefers-color-scheme: dark)", media)
+        .replace("</body>", _EXAMINE)
+        for path, page in plain.items()
+        for scheme, media in {"light": "not all", "dark": "all"}.items()
+    }
+    harness = _EXAMINED.replace("FRAMES", _frames(pages, WIDTHS[1:]))
+    with _served({**pages, "/": harness, "/axe.js": AXE.read_text(encoding="utf-8")}) as server:
+        found = json.loads(_dump(f"http://127.0.0.1:{server.server_address[1]}/", tmp_path))
+    assert len(found) == len(pages) * 3
+    for page in found:
+        assert page["passed"], page["asked"]
+        assert bool(page["violations"]) == ("unreadable" in page["asked"]), page
+
+
+def _frames(paths: Iterable[str], widths: Iterable[int]) -> str:
+    frame = '<iframe data-name="{0} {1}" src="{0}" style="width:{1}px;height:600px;border:0"></iframe>'
+    return "".join(frame.format(path, width) for path in paths for width in widths)
+
+
+@contextmanager
+def _served(pages: dict[str, str]) -> Iterator[Site]:
+    server = Site(pages)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
 def _dump(url: str, profile: Path) -> str:
     quiet = (
         "--disable-background-networking",
@@ -104,7 +162,7 @@ def _dump(url: str, profile: Path) -> str:
     )
     command = [
         str(CHROMIUM), "--headless", "--disable-gpu", "--disable-quic", *quiet, f"--user-data-dir={profile}",
-        "--window-size=1400,900", "--timeout=20000", "--dump-dom", url,
+        "--window-size=1400,900", "--virtual-time-budget=20000", "--dump-dom", url,
     ]  # fmt: skip
     if os.geteuid() == 0:  # Chromium's sandbox refuses to run for root
         command.insert(1, "--no-sandbox")

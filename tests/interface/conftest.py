@@ -83,7 +83,7 @@ def used(demo: Path, newsroom: NewsroomServer, tmp_path_factory: pytest.TempPath
     with Writer(made.database) as writer:
         first, second, third = (
             made.rows(f"SELECT id, url, outlet, text FROM articles WHERE title LIKE '{start}%'")[0]
-            for start in ("Tesla posts best", "Boeing denkt über", "O último Inverno")
+            for start in ("Tesla posts best", "Ryś wrócił na", "O último Inverno")
         )
         lines = [
             _line(first, title="Tesla has its best day since 2013"),

@@ -109,6 +109,14 @@ def test_a_json_line_is_one_line(text: str) -> None:
     assert (json.loads(line), rest) == ({"a": text}, "")
 
 
+def test_without_a_file_the_lines_go_to_standard_output(
+    db: sqlite3.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export_table(db, "reports", "jsonl", None)
+    lines = capsys.readouterr().out.splitlines()
+    assert {"Financial Times", "The Wall Street Journal"} <= {json.loads(line)["origin"] for line in lines}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_parquet_holds_the_same_values_with_their_types(
     db: sqlite3.Connection, name: str, tmp_path: Path

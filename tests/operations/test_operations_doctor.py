@@ -9,7 +9,6 @@ import pytest
 from aggregator.store import doctor
 from aggregator.store.connection import open_writer
 from aggregator.store.doctor import examine
-from aggregator.store.lock import hold
 
 
 def findings(archive, **later: float) -> dict[str, tuple[str, str]]:
@@ -27,7 +26,6 @@ def outside(archive, *statements: str) -> None:
 def test_a_database_in_order_gives_no_failure(archive) -> None:
     archive.add("one", days=1, cluster=1)
     assert {state for state, _ in findings(archive).values()} <= {"ok", "warn"}
-    assert findings(archive)["service"] == ("ok", "not running")
 
 
 @pytest.mark.parametrize(
@@ -82,11 +80,6 @@ def test_l19_a_clock_behind_the_database_is_a_failure(archive) -> None:
     assert (state, "set the clock" in detail) == ("fail", True)
 
 
-def test_a_running_service_is_named(archive) -> None:
-    with hold(archive.path):
-        assert "in use by another aggregator" in findings(archive)["service"][1]
-
-
 def test_a_missing_database_is_one_finding(archive) -> None:
     archive.path.unlink()
     assert findings(archive)["database"][0] == "fail"
@@ -95,11 +88,6 @@ def test_a_missing_database_is_one_finding(archive) -> None:
 def test_a_file_that_everybody_may_write_is_warned_of(archive) -> None:
     archive.path.chmod(0o666)
     assert findings(archive)["folder"][0] == "warn"
-
-
-def test_l06_a_lock_that_cannot_be_opened_is_a_warning(archive) -> None:
-    archive.path.with_name("news.db.lock").mkdir()
-    assert findings(archive)["service"][0] == "warn"
 
 
 @pytest.mark.parametrize(("bytes_", "state"), [(10**18, "fail"), (0, "ok")])

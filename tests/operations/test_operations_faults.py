@@ -52,7 +52,7 @@ def test_l01_a_fault_between_any_two_writes_leaves_nothing_half_done(
     world.cycle()
     statements, expected = dying.used, torture.contents(calm)
     assert statements > 100
-    for number in range(7, statements, statements // 8):
+    for number in range(7, statements, statements // 5):
         world.database = tmp_path / f"harmed-{number}.db"
         world.config = world.config.model_copy(update={"database": world.database})
         dying.left, dying.used = number, 0

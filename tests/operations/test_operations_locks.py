@@ -48,14 +48,14 @@ def test_folding_the_log_leaves_the_busy_timeout_as_it_was(archive) -> None:
 
 
 def test_l08_a_writer_waits_for_another_program_and_loses_nothing(archive) -> None:
-    with closing(sqlite3.connect(archive.path, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with Writer(archive.path) as writer:
+    with Writer(archive.path) as writer:
+        with closing(sqlite3.connect(archive.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
             waiting = writer.submit(write_much)
             assert not waiting.done()
             other.execute("INSERT INTO outlets (domain, name) VALUES ('other.org', 'Other')")
             other.execute("COMMIT")
-            waiting.result()
+        waiting.result()
     assert archive.run("SELECT count(*) FROM outlets") == [(2,)]
 
 

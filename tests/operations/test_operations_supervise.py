@@ -11,7 +11,7 @@ import structlog
 
 from aggregator.config import Config
 from aggregator.config.settings import Retention
-from aggregator.daemon import supervise
+from aggregator.daemon import service, supervise
 from aggregator.daemon.control import Control
 from aggregator.daemon.supervise import Supervisor
 from aggregator.daemon.trouble import Patience
@@ -55,7 +55,8 @@ class Ship:
             )  # fmt: skip
             running = asyncio.create_task(supervisor.run())
             telling = asyncio.create_task(story(supervisor, control))
-            await asyncio.wait([running, telling], return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(120):  # a story that waits in vain must not wait for ever
+                await asyncio.wait([running, telling], return_when=asyncio.FIRST_COMPLETED)
             control.end()
             await running
             await telling
@@ -89,6 +90,18 @@ def test_a_service_polls_at_once_and_catches_up_on_the_digest(ship: Ship) -> Non
     assert names == ["2026-03-01.html", "2026-03-01.md", "index.html"]
 
 
+def test_the_service_looks_again_and_again_and_polls_what_has_become_due(ship: Ship, monkeypatch) -> None:
+    monkeypatch.setattr(service, "LOOK_SECONDS", 0.05)
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("cycle")
+        ship.world.now += timedelta(days=2)
+        ship.world.step[0] = 1
+        assert (await ship.until_said("cycle", times=2))["new_entries"] == 3
+
+    ship.sail(story)
+
+
 def test_b03_a_restart_asks_nobody_who_is_not_due(ship: Ship) -> None:
     async def story(_supervisor: Supervisor, _control: Control) -> None:
         await ship.until_said("digest written")
@@ -106,7 +119,7 @@ def test_b03_a_restart_asks_nobody_who_is_not_due(ship: Ship) -> None:
 def test_a_new_feed_in_feeds_yaml_is_noticed_and_polled(ship: Ship) -> None:
     async def story(supervisor: Supervisor, _control: Control) -> None:
         await ship.until_said("cycle")
-        ship.config_file.write_text(ship.config_file.read_text() + "  - http://paper1.org/feed?again\n")
+        ship.config_file.write_text(ship.config_file.read_text() + "  - http://feeds.paper1.org/feed?again\n")
         supervisor.pulse()
         supervisor.pulse()
         assert (await ship.until_said("feeds.yaml read anew"))["feeds"] == 4
@@ -192,13 +205,14 @@ def test_l05_a_full_disk_is_said_once_and_work_goes_on_when_there_is_room(ship: 
     assert ship.world.rows("SELECT count(*) FROM articles WHERE status = 'full'") == [(3,)]
 
 
-def test_l46_a_cycle_that_fails_is_tried_again_by_itself(ship: Ship) -> None:
-    def break_(db: sqlite3.Connection) -> None:
-        db.execute(
-            "CREATE TRIGGER broken BEFORE UPDATE OF finished_at ON cycles"
-            " BEGIN SELECT raise(ABORT, 'broken'); END"
-        )
+def break_(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TRIGGER broken BEFORE UPDATE OF finished_at ON cycles"
+        " BEGIN SELECT raise(ABORT, 'broken'); END"
+    )
 
+
+def test_l46_a_cycle_that_fails_is_tried_again_by_itself(ship: Ship) -> None:
     async def story(_supervisor: Supervisor, _control: Control) -> None:
         line = await ship.until_said("the cycle failed; it is tried again")
         assert "broken" in str(line["problem"])
@@ -207,6 +221,19 @@ def test_l46_a_cycle_that_fails_is_tried_again_by_itself(ship: Ship) -> None:
 
     ship.sail(story, prepare=break_)
     assert ship.world.rows("SELECT count(*) FROM articles WHERE cluster_id NOT NULL") == [(3,)]
+
+
+def test_l13_a_failure_over_a_database_that_was_moved_is_not_taken_for_another(ship: Ship) -> None:
+    async def story(_supervisor: Supervisor, control: Control) -> None:
+        await ship.until_said("the cycle failed; it is tried again")
+        ship.world.database.rename(ship.world.database.with_name("moved.db"))
+        await ship.until(lambda: control.ended)
+
+    def break_for_good(db: sqlite3.Connection) -> None:
+        db.execute("CREATE TRIGGER broken BEFORE INSERT ON cycles BEGIN SELECT raise(ABORT, 'broken'); END")
+
+    with pytest.raises(StoreError, match="moved, deleted or replaced"):
+        ship.sail(story, prepare=break_for_good)
 
 
 def test_after_a_leap_of_the_clock_nothing_is_pruned_for_a_day(ship: Ship, monkeypatch) -> None:
@@ -227,7 +254,7 @@ def test_after_a_leap_of_the_clock_nothing_is_pruned_for_a_day(ship: Ship, monke
 
 
 def old_polls(db: sqlite3.Connection) -> None:
-    sync_feeds(db, [Subscription("http://paper0.org/feed")], datetime(2020, 1, 1, tzinfo=UTC))
+    sync_feeds(db, [Subscription("http://feeds.paper0.org/feed")], datetime(2020, 1, 1, tzinfo=UTC))
     for _ in range(3):
         db.execute("INSERT INTO polls (feed_id, at, outcome) VALUES (1, '2020-01-01T00:00:00Z', 'ok')")
 
@@ -241,3 +268,24 @@ def test_the_service_prunes_by_itself(ship: Ship, monkeypatch) -> None:
         assert (await ship.until_said("pruned"))["polls"] == 3
 
     ship.sail(story)
+
+
+def test_l46_a_feed_that_no_code_of_ours_can_store_fails_alone_and_is_not_asked_again_at_once(
+    ship: Ship,
+) -> None:
+    def refuse_one(db: sqlite3.Connection) -> None:
+        db.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON entries WHEN new.feed_id = 1"
+            " BEGIN SELECT raise(ABORT, 'a defect'); END"
+        )
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        cycle = await ship.until_said("cycle")
+        assert (cycle["polled"], cycle["failed"], cycle["new_entries"]) == (3, 1, 2)
+
+    ship.sail(story, prepare=refuse_one)
+    ((error, failures, due),) = ship.world.rows(
+        "SELECT last_error, failures, next_poll_at > last_polled_at FROM feeds WHERE id = 1"
+    )
+    assert "a defect" in str(error)
+    assert (failures, due) == (1, 1)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.config import DigestSettings
 from aggregator.daemon.notify import notify, watchdog_seconds
+from aggregator.daemon.service import latest_due
 from aggregator.daemon.watch import ClockWatch, FileWatch, SameFile
 
 
@@ -130,3 +132,19 @@ def test_l45_the_watchdog_is_fed_as_often_as_it_asks(
     if pid:
         monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if pid == "own" else pid)
     assert watchdog_seconds() == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-03-28T07:00:00+00:00", "2026-03-28T06:00:00+00:00"),
+        ("2026-03-28T05:59:00+00:00", "2026-03-27T06:00:00+00:00"),
+        ("2026-03-29T05:30:00+00:00", "2026-03-29T05:00:00+00:00"),  # the night that summer time begins
+        ("2026-10-25T06:30:00+00:00", "2026-10-25T06:00:00+00:00"),  # the night that it ends
+    ],
+)
+def test_l48_the_digest_is_due_at_its_hour_of_the_wall_clock_on_both_sides_of_a_change(
+    now: str, due: str
+) -> None:
+    settings = DigestSettings(at="07:00", timezone="Europe/Berlin")
+    assert latest_due(settings, datetime.fromisoformat(now)) == datetime.fromisoformat(due)

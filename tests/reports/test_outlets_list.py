@@ -8,6 +8,8 @@ from aggregator.model import Outlet
 from aggregator.reports.outlets import OutletList
 
 OUTLETS = OutletList.load()
+KINDS = {"agency", "broadcaster", "business", "government", "magazine", "newspaper", "online"}
+KINDS |= {"press-service", "tabloid"}
 
 
 def names(text: str, lang: str | None) -> list[tuple[str, str]]:
@@ -16,10 +18,10 @@ def names(text: str, lang: str | None) -> list[tuple[str, str]]:
 
 
 def test_every_outlet_has_a_name_a_kind_and_a_country() -> None:
-    assert len(OUTLETS) >= 500
+    assert len(OUTLETS) >= 3000
     for outlet in OUTLETS:
         assert outlet.name, outlet
-        assert outlet.kind, outlet
+        assert outlet.kind in KINDS, outlet
         assert outlet.country, outlet
         assert len(outlet.country) == 2, outlet
         assert outlet.languages, outlet
@@ -133,10 +135,42 @@ def test_a_name_is_found_in_every_form_of_its_language(
         ("es", "la capital de Indonesia y el mundo"),
         ("it", "continua a nutrirsi di se stessa"),
         ("en", "xReuters and Reutersx"),
+        ("en", "He signed the document. No one spoke of money; it was late"),
+        ("en", "DOCUMENT NO 7 is about MONEY IT cannot find"),
+        ("fr", "Document no 12, Money it"),
     ],
 )
 def test_everyday_words_are_no_names(lang: str, text: str) -> None:
     assert names(text, lang) == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "domain"),
+    [("no", "skriver Document.no", "document.no"), ("it", "scrive Money.it", "money.it")],
+)
+def test_a_name_that_is_an_address_is_found_with_its_full_stop(lang: str, text: str, domain: str) -> None:
+    assert [domain_found for _, domain_found in names(text, lang)] == [domain]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("ru", "Россия 24 февраля и Россия 1 января"),
+        ("fr", "Brésil - France 2-1 puis France 3:2"),
+        ("es", "El Público aplaudió"),
+    ],
+)
+def test_what_may_be_a_date_a_score_or_an_audience_counts_as_ambiguous(lang: str, text: str) -> None:
+    mentions = OUTLETS.names_in(text, lang)
+    assert all(form.weak for mention in mentions for form in mention.forms)
+
+
+def test_a_long_name_gives_way_to_the_short_one_where_it_is_not_finished() -> None:
+    outlets = OutletList.load([Outlet("a.example", "Ace Gazette", aliases=("Ace Gazette Daily Post", "Ace"))])
+    found = [
+        m for m in outlets.names_in("Ace Gazette Daily and Ace", "en") if m.forms[0].domain == "a.example"
+    ]
+    assert [(m.start, m.end) for m in found] == [(0, 11), (22, 25)]
 
 
 def test_the_longest_name_wins() -> None:

@@ -97,7 +97,7 @@ def _unlisted(
 
 
 def _linked(name: str, links: Sequence[str], outlets: OutletList) -> str | None:
-    """The outlet of a link whose domain is the name in plain letters: "Nordkurier" -> nordkurier.de."""
+    """The outlet of a link whose domain is the name in plain letters: "Hafenkurier" -> hafenkurier.de."""
     plain = "".join(char for char in fold(name) if char.isalnum())
     domains = (outlets.of_url(link) for link in links)
     return next((domain for domain in domains if domain.partition(".")[0].replace("-", "") == plain), None)

@@ -98,9 +98,9 @@ def _compiled(table: dict[str, object], common: dict[str, object]) -> Grammar:
 
 
 def _near(cue: str) -> str:
-    """A cue and the outlet within one clause."""
+    """A cue and the outlet within one clause; a cue is a word of its own ("cita", not "crescita")."""
     between = "[^.,;:!?–()@]{0,60}"
-    return f"(?:{cue}){between}@|@{between}(?:{cue})"
+    return rf"(?:{cue})(?!\w){between}@|@{between}(?<!\w)(?:{cue})"
 
 
 def _expanded(phrase: str, lists: Mapping[str, list[str]]) -> str:

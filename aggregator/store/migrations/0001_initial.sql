@@ -127,7 +127,7 @@ CREATE TABLE entries (
 CREATE INDEX entries_by_article ON entries (article_id);
 CREATE INDEX entries_by_alias ON entries (feed_id, alias);
 CREATE INDEX entries_by_place ON entries (feed_id, place);
-CREATE INDEX entries_by_time ON entries (first_seen_at);
+CREATE INDEX entries_by_time ON entries (coalesce(published_at, first_seen_at));
 
 CREATE TABLE article_revisions (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- Number of the revision.
@@ -198,7 +198,7 @@ CREATE TABLE polls (
     duration        REAL NOT NULL DEFAULT 0,   -- Seconds from request to the last byte.
     new_entries     INTEGER NOT NULL DEFAULT 0, -- Entries that were new.
     changed_entries INTEGER NOT NULL DEFAULT 0, -- Entries whose content had changed.
-    detail          TEXT                       -- One sentence on what went wrong; NULL on success.
+    detail          TEXT                       -- One sentence on what went wrong or was odd; NULL where nothing was.
 ) STRICT;
 CREATE INDEX polls_by_feed ON polls (feed_id, at);
 CREATE INDEX polls_by_time ON polls (at);
@@ -217,6 +217,14 @@ CREATE TABLE cycles (
 CREATE TABLE host_pauses (
     host   TEXT PRIMARY KEY,  -- (operational) A host that asked to be left alone (429).
     until  TEXT NOT NULL      -- (operational) Not to be asked before.
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deliveries (
+    day      TEXT NOT NULL,  -- The day whose digest it was.
+    kind     TEXT NOT NULL,  -- The way it went: mail.
+    target   TEXT NOT NULL,  -- To whom.
+    sent_at  TEXT NOT NULL,  -- When.
+    PRIMARY KEY (day, kind, target)
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIRTUAL TABLE articles_fts USING fts5 (
@@ -253,6 +261,20 @@ SELECT
 FROM articles
 JOIN clusters ON clusters.id = articles.cluster_id
 JOIN outlets ON outlets.domain = articles.outlet;
+
+CREATE VIEW arrivals AS
+-- One row per report and outlet: its first article there, and the how-manieth outlet it was.
+SELECT
+    cluster_id,
+    outlet,
+    outlet_name,
+    article_id,
+    lang,
+    published_at,
+    min(lag_seconds) AS lag_seconds,
+    row_number() OVER (PARTITION BY cluster_id ORDER BY min(lag_seconds), min(article_id)) AS place
+FROM coverage
+GROUP BY cluster_id, outlet;
 
 CREATE VIEW reports AS
 -- One row per cluster: what was reported, who had it first, who covered it, when.
