@@ -73,7 +73,8 @@ def cluster_all(members: Sequence[Member]) -> Grouping:
 def quality() -> None:
     encoder = load_encoder()
     print(
-        f"{'set':12} {'articles':>8} {'BCubed P':>8} {'R':>6} {'F1':>6} {'pairs':>6} {'cross':>6} {'copies':>6} {'seconds':>7}"
+        f"{'set':12} {'articles':>8} {'BCubed P':>8} {'R':>6} {'F1':>6} {'pairs':>6} "
+        f"{'cross':>6} {'copies':>6} {'seconds':>7}"
     )
     for name, rows in load_sets().items():
         members = make_members(rows, encoder)
@@ -88,15 +89,14 @@ def quality() -> None:
         p, r, f = bcubed(gold, found)
         copies = copy_f1(rows, grouping) if any(row.copy_of for row in rows) else float("nan")
         print(
-            f"{name:12} {len(rows):8} {p:8.3f} {r:6.3f} {f:6.3f} {pair_f1(gold, found):6.3f} {pair_f1(gold, found, languages):6.3f} {copies:6.3f} {seconds:7.1f}"
+            f"{name:12} {len(rows):8} {p:8.3f} {r:6.3f} {f:6.3f} {pair_f1(gold, found):6.3f} "
+            f"{pair_f1(gold, found, languages):6.3f} {copies:6.3f} {seconds:7.1f}"
         )
         if name == "og2021-dev":
             per_language(gold, found, languages)
         if name == "pages":
             alone = {k: row.key for k, row in enumerate(rows)}
-            print(
-                f"{'':12} with every page labelled as unrelated to all others: BCubed P {bcubed(alone, found)[0]:.3f}"
-            )
+            print(f"{'':12} with every page labelled as unrelated: BCubed P {bcubed(alone, found)[0]:.3f}")
 
 
 def per_language(gold: Labels, found: Labels, languages: Mapping[int, str]) -> None:
@@ -129,7 +129,8 @@ def semeval(rows: Sequence[Row], members: Sequence[Member], found: Labels) -> No
         for said in (together, scores >= load_weights(SETTINGS.encoder).threshold)
     )
     print(
-        f"{'semeval22':12} {len(pairs):8} pairs: F1 by cluster {by_cluster:.3f}, by score {by_score:.3f}; Pearson {-np.corrcoef(scores, human)[0, 1]:.3f}"
+        f"{'semeval22':12} {len(pairs):8} pairs: F1 by cluster {by_cluster:.3f}, by score {by_score:.3f}; "
+        f"Pearson {-np.corrcoef(scores, human)[0, 1]:.3f}"
     )
 
 
@@ -206,7 +207,7 @@ def order() -> None:
                 continue
             found, _ = feed_in(members, [ids[k : k + size] for k in range(0, len(ids), size)])
             print(
-                f"{name:12} {what:9} in batches of {size:3}: BCubed F1 with all at once {bcubed(at_once, found)[2]:.3f}",
+                f"{name:12} {what:9} by {size:3}: BCubed F1 with at once {bcubed(at_once, found)[2]:.3f}",
                 flush=True,
             )
 
@@ -224,7 +225,9 @@ def days() -> None:
         found, redirects = feed_in(members, [by_time[a:b] for a, b in pairwise(cuts)])
         lost = [old for old in redirects if resolve(old, redirects) not in set(found.values())]
         print(
-            f"{name:9} in ten steps BCubed F1 {bcubed(gold, found)[2]:.3f}, at once {bcubed(gold, labels_of(cluster_all(members)))[2]:.3f}; ids ended {len(redirects)}, of which lost {len(lost)}"
+            f"{name:9} in ten steps BCubed F1 {bcubed(gold, found)[2]:.3f}, "
+            f"at once {bcubed(gold, labels_of(cluster_all(members)))[2]:.3f}; "
+            f"ids ended {len(redirects)}, of which lost {len(lost)}"
         )
 
 
@@ -263,7 +266,9 @@ def growth() -> None:
         seconds[total] = made + time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"{total:7} articles: {len(around)} around the 1,000 new, features {made:.1f} s, grouping {seconds[total] - made:.1f} s, {len(grouping.groups)} groups, peak {peak:.0f} MB (all {total} in memory)"
+            f"{total:7} articles: {len(around)} around the 1,000 new, features {made:.1f} s, "
+            f"grouping {seconds[total] - made:.1f} s, {len(grouping.groups)} groups, "
+            f"peak {peak:.0f} MB (all {total} in memory)"
         )
     print(f"time per article, 100,000 against 10,000: {seconds[100_000] / seconds[10_000]:.2f}")
 

@@ -110,13 +110,19 @@ def _public(path: Path) -> Iterator[Row]:
 # Pages of the suite that do tell the same report, read one by one (its labels call all 113 unrelated):
 # parts of their addresses.
 SAME_PAGES = {
-    "omar": ("thehill.com", "nbcnews.com", "omar"), "kidnap": ("cbsnews.com", "nbcdfw.com", "kidnap"),
-    "meth": ("thehill.com", "usatoday.com", "nj.com", "meth"), "doobie": ("billboard.com", "rollingstone.com", "cleveland.com", "doobie"),
-    "assange": ("bbc.com", "albawaba.com", "assange"), "plague": ("nypost.com", "thesun.co.uk", "express.co.uk", "smithsonianmag.com", "plague"),
-    "duvet": ("forbes.com", "livescience.com", "msn.com", "duvet"), "wework": ("venturebeat.com", "techcrunch.com", "wework"),
-    "homedepot": ("foxbusiness.com", "barrons.com", "home depot"), "europa": ("space.com", "hawaiinewsnow.com", "vapor"),
-    "hibernate": ("ctvnews.ca", "phys.org", "hibernating"), "moon": ("aljazeera.com", "space.com", "nasa"),
-}  # fmt: skip
+    "omar": ("thehill.com", "nbcnews.com", "omar"),
+    "kidnap": ("cbsnews.com", "nbcdfw.com", "kidnap"),
+    "meth": ("thehill.com", "usatoday.com", "nj.com", "meth"),
+    "doobie": ("billboard.com", "rollingstone.com", "cleveland.com", "doobie"),
+    "assange": ("bbc.com", "albawaba.com", "assange"),
+    "plague": ("nypost.com", "thesun.co.uk", "express.co.uk", "smithsonianmag.com", "plague"),
+    "duvet": ("forbes.com", "livescience.com", "msn.com", "duvet"),
+    "wework": ("venturebeat.com", "techcrunch.com", "wework"),
+    "homedepot": ("foxbusiness.com", "barrons.com", "home depot"),
+    "europa": ("space.com", "hawaiinewsnow.com", "vapor"),
+    "hibernate": ("ctvnews.ca", "phys.org", "hibernating"),
+    "moon": ("aljazeera.com", "space.com", "nasa"),
+}
 
 
 def _pages(path: Path) -> Iterator[Row]:

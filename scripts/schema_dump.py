@@ -1,7 +1,7 @@
 """Writes tests/operations/data/schema-N.sql: a small database of this schema version, as SQL text.
 
-Run once when a version is released; from then on the tests bring that database forward. The file of a version
-that is released is never written again.
+The tests bring that database forward. Until a version is released, ``--renew`` writes its file anew after every
+change of the schema; from then on it is never written again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def dump(db: sqlite3.Connection) -> str:
 
 def main() -> int:
     """Write the dump of this version, unless it is there."""
-    if TARGET.exists():
+    if TARGET.exists() and "--renew" not in sys.argv:
         print(f"{TARGET.name} is there already; a released version does not change", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:

@@ -34,13 +34,18 @@ def clean(text: str) -> str:
     """Return text on one line, without what could drive a terminal: feeds are written by strangers."""
     if text.isascii() and text.isprintable():
         return text
-    spaced = re.sub(r"[\s\x1c-\x1f]+", " ", text)
-    return "".join(character for character in spaced if unicodedata.category(character) not in _UNSEEN)
+    seen = (c for c in text if c.isspace() or unicodedata.category(c) not in _UNSEEN)
+    return re.sub(r"\s+", " ", "".join(seen))
 
 
 def text(value: object, style: str = "") -> Text:
     """Return a value as it may be shown; None is shown as nothing."""
     return Text("" if value is None else clean(str(value)), style=style)
+
+
+def address(url: str) -> Text:
+    """Return a URL that is never broken by us: what the terminal folds can be copied whole."""
+    return Text(clean(url), style="blue", no_wrap=True)
 
 
 def stdout() -> Console:
@@ -63,7 +68,8 @@ def show(*renderables: RenderableType) -> None:
     console = stdout()
     with console.capture() as captured:
         for renderable in renderables:
-            console.print(renderable)
+            whole = isinstance(renderable, Text) and bool(renderable.no_wrap)
+            console.print(renderable, soft_wrap=whole)
     lines = (line.rstrip() for line in captured.get().splitlines())
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 

@@ -187,7 +187,7 @@ def _lines(hit: Hit) -> list[Text]:
     lines = [_marked(hit.title, "bold"), output.text(" · ".join(str(fact) for fact in facts if fact), "dim")]
     if hit.snippet.strip():
         lines.append(_marked(hit.snippet))
-    return [*lines, output.text(hit.url, "blue"), output.text("")]
+    return [*lines, output.address(hit.url), output.text("")]
 
 
 def _marked(words: str, style: str = "") -> Text:

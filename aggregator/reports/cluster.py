@@ -17,6 +17,7 @@ import numpy as np
 from aggregator.model import Constraint, Grouping, Link, Member
 from aggregator.reports.copies import Copies, earliest_of, find_copies
 from aggregator.reports.linkage import NEVER, average_linkage, contract
+from aggregator.reports.onecore import one_core
 from aggregator.reports.score import Weights, load_weights, score_pairs
 from aggregator.reports.search import Search, pairs_within
 from aggregator.reports.signals import SIGNALS
@@ -48,6 +49,7 @@ class _Ties:
     apart: frozenset[tuple[int, int]]
 
 
+@one_core
 def group(
     members: Sequence[Member],
     new: frozenset[int],

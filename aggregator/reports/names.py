@@ -25,9 +25,7 @@ _STOPLISTS = {
 _STOP_RANK = 400  # the lists are sorted by frequency; beyond this rank they hold words that tell something
 
 # Case endings that would leave consonants behind in a skeleton (Путиным, Зеленского, Putinem).
-_CYRILLIC_ENDING = re.compile(
-    r"(?:ого|его|ому|ему|ыми|ими|ами|ями|ых|их|ом|ем|ым|им|ов|ев|ах|ях|ам|ям)$"
-)
+_CYRILLIC_ENDING = re.compile(r"(?:ого|его|ому|ему|ыми|ими|ами|ями|ых|их|ом|ем|ым|им|ов|ев|ах|ях|ам|ям)$")
 _LATIN_ENDING = {
     "pl": re.compile(r"(?:owie|owi|iem|em|ów|ami|ach|ego|emu|ym|im)$"),
     "cs": re.compile(r"(?:ovi|em|ech|ého|ému)$"),

@@ -45,7 +45,7 @@ class Search:
         count = len(self.window)
         mates = np.array(companions, np.int64).reshape(-1, 2)
         mate_of = components(count, mates[:, 0], mates[:, 1])
-        edges = [(mates[:, 0], mates[:, 1], np.ones(len(mates)))]
+        edges = [(mates[:, 0], mates[:, 1], np.full(len(mates), np.inf))]
         seen = np.zeros(count, bool)
         frontier = start.copy()
         while frontier.any():

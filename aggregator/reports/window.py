@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from aggregator.model import Member
 from aggregator.reports.background import Background, load_background
 from aggregator.reports.features import TITLE, Decoded, Tokens, decode
+from aggregator.reports.onecore import one_core
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -66,12 +67,14 @@ class Window:
         return len(self.hours)
 
 
+@one_core
 def make_window(members: Sequence[Member], span_hours: float, encoder: str) -> Window:
     """Prepare articles, given in order of time, for comparison.
 
     Args:
         span_hours: how far apart two articles of one report may be, and so what is around an article.
         encoder: the name of the encoder that made the vectors.
+
     """
     features = decode([member.features for member in members])
     hours = np.array([member.published_at.timestamp() / 3600 for member in members])

@@ -46,6 +46,7 @@ class Ask:
     auth: tuple[str, str] | None = None
     robots: bool = False
     truncate: bool = False
+    spaced: bool = True
 
 
 def encode_headers(headers: Mapping[str, str]) -> tuple[Header, ...]:

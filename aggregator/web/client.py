@@ -125,6 +125,7 @@ class WebClient:
         deadline: float | None = None,
         robots: bool = False,
         truncate: bool = False,
+        spaced: bool = True,
         max_redirects: int | None = None,
     ) -> Fetched | FetchFailure:
         """Get a URL; whatever a server or a URL can do wrong comes back as a FetchFailure.
@@ -143,6 +144,7 @@ class WebClient:
             deadline: Seconds for the whole exchange, instead of the settings'.
             robots: Whether robots.txt is asked at every hop (for pages; a feed was given to us by a person).
             truncate: Whether a larger body is cut off at the limit instead of being refused.
+            spaced: Whether the delay between two requests to a host applies.
             max_redirects: Instead of the settings'.
         """
         try:
@@ -159,6 +161,7 @@ class WebClient:
                 auth=auth or first.auth,
                 robots=robots and self._settings.obey_robots,
                 truncate=truncate,
+                spaced=spaced,
             )
         except (UnusableURLError, UnsendableHeaderError) as error:
             return FetchFailure(masked(url), *explain(error, ""))
@@ -190,7 +193,10 @@ class WebClient:
     async def _in_turn(self, journey: _Journey) -> Answer:
         host = journey.target.host.rstrip(".")
         proxy = self._routes.proxy_for(journey.target)
-        async with self.hosts.turn(host, spaced=not journey.hops), self._transport.turn(proxy):
+        async with (
+            self.hosts.turn(host, spaced=journey.ask.spaced and not journey.hops),
+            self._transport.turn(proxy),
+        ):
             started = self._clock()
             try:
                 async with asyncio.timeout(journey.ask.deadline - journey.seconds):
@@ -232,5 +238,6 @@ class WebClient:
             max_bytes=MAX_BYTES,
             accept="text/plain, */*;q=0.1",
             truncate=True,
+            spaced=False,  # the page that it is asked for comes next, and waits its turn
             max_redirects=MAX_REDIRECTS,
         )

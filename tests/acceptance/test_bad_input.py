@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,20 +23,30 @@ def run(tmp_path: Path) -> Run:
     return run_command
 
 
-def test_a_second_service_on_one_database_is_refused_and_says_who_holds_it(run: Run, tmp_path: Path) -> None:
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A service that has started on news.db."""
     (tmp_path / "feeds.yaml").write_text("database: news.db\nfeeds: []\n")
     call = [sys.executable, "-m", "aggregator", "run", "-v"]
-    with subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as first:
-        assert first.stderr
-        while "service started" not in (line := first.stderr.readline()):
-            assert line
-        for command in ("run", "poll"):
-            second = run(command)
-            assert second.returncode == 3
-            assert second.stderr.strip() == f"news.db: in use by another aggregator (process {first.pid})"
-        first.send_signal(signal.SIGTERM)
-        first.communicate(timeout=30)
-    assert first.returncode == 0
+    with subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            while "service started" not in (line := process.stderr.readline()):
+                assert line
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_second_service_on_one_database_is_refused_and_says_who_holds_it(run: Run, service) -> None:
+    for command in ("run", "poll"):
+        second = run(command)
+        assert second.returncode == 3
+        assert second.stderr.startswith(f"news.db: in use by another aggregator (process {service.pid})")
+        assert len(second.stderr.splitlines()) == 1
+    service.send_signal(signal.SIGTERM)
+    service.communicate(timeout=30)
+    assert service.returncode == 0
     assert run("poll").returncode == 0
 
 

@@ -112,7 +112,15 @@ def finish(process: subprocess.Popen[bytes]) -> None:
     assert b"Traceback" not in errors
 
 
-@pytest.mark.parametrize("request_number", [1, FEEDS, FEEDS + 2, FEEDS + 2 * FEEDS * ENTRIES])
+@pytest.mark.parametrize(
+    "request_number",
+    [
+        1,
+        FEEDS + 2,
+        pytest.param(FEEDS, marks=pytest.mark.slow),
+        pytest.param(FEEDS + 2 * FEEDS * ENTRIES, marks=pytest.mark.slow),
+    ],
+)
 def test_a_poll_that_is_killed_is_gone_on_with_and_comes_to_the_same(
     request_number: int, command, world, tmp_path
 ) -> None:

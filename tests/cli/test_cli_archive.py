@@ -124,3 +124,16 @@ def test_an_export_that_makes_no_sense_is_one_line(run, home, words: str, said: 
     ran = run("export", *words.split())
     assert ran.code == 2
     assert said in ran.complaint
+
+
+def test_an_import_shows_its_progress_on_a_terminal(run, empty: Path, monkeypatch) -> None:
+    write(empty / "a.jsonl", *LINES)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "import" in run("--db", "a.db", "import", "a.jsonl").err.split("\x1b[", 1)[1]
+
+
+def test_a_table_that_cannot_be_written_is_one_line(run, home) -> None:
+    ran = run("export", "--output", "nowhere/articles.jsonl")
+    assert ran.code == 2
+    assert ran.complaint == "nowhere/articles.jsonl: cannot be written: No such file or directory"

@@ -209,6 +209,13 @@ CREATE TABLE host_pauses (
     host   TEXT PRIMARY KEY,  -- (operational) A host that asked to be left alone (429).
     until  TEXT NOT NULL      -- (operational) Not to be asked before.
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE deliveries (
+    day      TEXT NOT NULL,  -- The day whose digest it was.
+    kind     TEXT NOT NULL,  -- The way it went: mail.
+    target   TEXT NOT NULL,  -- To whom.
+    sent_at  TEXT NOT NULL,  -- When.
+    PRIMARY KEY (day, kind, target)
+) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE articles_fts USING fts5 (
     title, text, content = 'articles', content_rowid = 'id', tokenize = "unicode61 remove_diacritics 2"
 );
@@ -242,6 +249,19 @@ SELECT
 FROM articles
 JOIN clusters ON clusters.id = articles.cluster_id
 JOIN outlets ON outlets.domain = articles.outlet;
+CREATE VIEW arrivals AS
+-- One row per report and outlet: its first article there, and the how-manieth outlet it was.
+SELECT
+    cluster_id,
+    outlet,
+    outlet_name,
+    article_id,
+    lang,
+    published_at,
+    min(lag_seconds) AS lag_seconds,
+    row_number() OVER (PARTITION BY cluster_id ORDER BY min(lag_seconds), min(article_id)) AS place
+FROM coverage
+GROUP BY cluster_id, outlet;
 CREATE VIEW reports AS
 -- One row per cluster: what was reported, who had it first, who covered it, when.
 SELECT
@@ -280,7 +300,7 @@ SELECT
     (SELECT coalesce(sum(polls.new_entries), 0) FROM polls WHERE polls.feed_id = feeds.id
         AND polls.at >= strftime('%Y-%m-%dT%H:%M:%SZ', feeds.last_polled_at, '-7 days')) AS new_entries_7d
 FROM feeds;
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-24 21:01:32.649416+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-24 21:18:40.380458+00:00');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('paper.org', 'The Paper', NULL, 'newspaper');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('agency.org', 'Agency', NULL, 'agency');
 INSERT INTO feeds (id, url, title, outlet, language, tags, state, next_poll_at, last_polled_at, last_success_at, failures, last_error, failing_since, added_at, home_url, moved_to, etag, last_modified, validators_url, body_hash, full_poll_at, entry_gap_seconds, redirect_to, redirect_count, redirect_since, hints, fresh_seconds) VALUES (1, 'http://paper.org/feed', 'The Paper', 'paper.org', NULL, '[]', 'active', '2026-02-28T10:00:00Z', '2026-02-28T09:00:00Z', '2026-02-28T09:00:00Z', 0, NULL, NULL, '2026-02-01T00:00:00Z', NULL, NULL, X'2231220A', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, '{}', NULL);
