@@ -38,15 +38,8 @@ def run() -> dict[str, str]:
     """Return the verdict on each rule: that of the worst of its tests."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            str(RULES.parent),
-            "-k",
-            "conformance",
-            f"--junitxml={report}",
-        ]
+        files = map(str, sorted(RULES.parent.glob("test_conformance_*.py")))
+        command = [sys.executable, "-m", "pytest", *files, f"--junitxml={report}"]
         subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - pytest wrote it
     found: dict[str, list[str]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """Writes tests/operations/data/schema-N.sql: a small database of this schema version, as SQL text.
 
-The tests bring that database forward. Until a version is released, ``--renew`` writes its file anew after every
-change of the schema; from then on it is never written again.
+The tests bring that database forward. Until a version is released, ``--renew`` writes its file anew after
+every change of the schema; from then on it is never written again.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from aggregator.config.edit import EditError, add_feeds, remove_feed
 from aggregator.config.load import ConfigError, feed_key, load_config, parse_config
 from aggregator.config.settings import Config, Feed, OutletEntry
 from aggregator.config.settings import Digest as DigestSettings
+from aggregator.config.settings import Mail as MailSettings
 
 __all__ = [
     "Config",
@@ -12,6 +13,7 @@ __all__ = [
     "DigestSettings",
     "EditError",
     "Feed",
+    "MailSettings",
     "OutletEntry",
     "Problem",
     "add_feeds",

@@ -21,7 +21,7 @@ from aggregator.daemon.notify import notify
 from aggregator.daemon.trouble import Patience
 from aggregator.digest.window import digest_name, local_day
 from aggregator.pipeline.cycle import Scope, run_cycle
-from aggregator.pipeline.digest import write_daily_digest
+from aggregator.pipeline.publish import publish
 from aggregator.pipeline.services import Services
 from aggregator.store.prune import Cutoffs, Pruned, prune
 from aggregator.store.status import work_waits
@@ -81,14 +81,16 @@ class Service:
             await self.digest(due)
 
     async def digest(self, due: datetime | None = None) -> None:
-        """Write the day's digest."""
+        """Write the day's digest, and mail it where feeds.yaml asks for it."""
         now = due or self._services.clock()
         try:
-            paths = await asyncio.to_thread(write_daily_digest, self._services.config, now)
+            paths, sent = await asyncio.to_thread(publish, self._services.config, self._services.writer, now)
         except Exception:  # a folder that cannot be written must not stop the polls
-            log.exception("the digest could not be written")
+            log.exception("the digest could not be published")
         else:
-            log.info("digest written", files=[str(path) for path in paths])
+            log.info("digest written", files=[str(path) for path in paths], mailed_to=len(sent.to))
+            for recipient, reason in sent.refused:
+                log.warning("the digest was refused", recipient=recipient, reason=reason)
 
     async def ask_for_pruning(self) -> None:
         """Have old rows removed once no cycle is under way."""

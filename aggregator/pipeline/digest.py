@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,16 @@ def read_digest(db: sqlite3.Connection, query: DigestQuery) -> Digest:
     return make_digest(reports, articles, counts, query)
 
 
-def write_daily_digest(config: Config, now: datetime) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class DailyDigest:
+    """A day's digest, and the files it was written to."""
+
+    digest: Digest
+    day: date
+    paths: tuple[Path, ...]
+
+
+def write_daily_digest(config: Config, now: datetime) -> DailyDigest:
     """Write the digest of the last 24 hours in every configured format, and the index of past ones."""
     settings = config.digest
     window = parse_window(now=now, timezone=settings.timezone)
@@ -40,7 +50,7 @@ def write_daily_digest(config: Config, now: datetime) -> list[Path]:
     with closing(open_reader(config.database)) as db:
         digest = read_digest(db, query)
     day = local_day(now - timedelta(seconds=1), settings.timezone)
-    return write_files(digest, settings.directory, day, settings.formats)
+    return DailyDigest(digest, day, tuple(write_files(digest, settings.directory, day, settings.formats)))
 
 
 def write_files(digest: Digest, directory: Path, day: date, formats: tuple[str, ...]) -> list[Path]:

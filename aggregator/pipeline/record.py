@@ -85,11 +85,10 @@ def record_poll(
         plan = _store_entries(db, feed, visit.document, now, outlets)
     result = poll_result(visit, len(plan.new))
     remark = _remark(visit.answer, plan, twin)
-    if remark:
-        log.warning("poll", feed=feed.url, remark=remark)
-    _save_state(db, feed, next_state(feed.state, result, now, rules, jitter), now, rules)
+    after = next_state(feed.state, result, now, rules, jitter)
+    _save_state(db, feed, after, now, rules)
     _pause_host(db, visit.answer, now)
-    count = PollCount(result.outcome in _GOOD, len(plan.new), len(plan.updated))
+    count = PollCount(result.outcome in _GOOD and not after.failures, len(plan.new), len(plan.updated))
     log_poll(db, feed.id, _poll_row(visit, result, count, now, result.detail or remark))
     return count
 
@@ -138,9 +137,11 @@ def _store_entries(
 ) -> EntryPlan:
     known = known_entries(db, feed.id, lookup_keys(document.entries))
     plan = match_entries(document.entries, known, first_poll=feed.state.last_success_at is None)
+    if plan.flood or plan.guids_unstable:
+        log.warning("entries renamed", feed=feed.url, flood=plan.flood, guids_unstable=plan.guids_unstable)
     ids = apply_plan(db, feed.id, plan, now)
     language = feed.language or document.language
-    told = articles_by_title(db, feed.id) if plan.flood else {}
+    told = _told_before(db, feed, plan)
     for entry_id, new in zip(ids, plan.new, strict=True):
         found = _found(new.entry, language, outlets)
         if found:
@@ -153,6 +154,18 @@ def _store_entries(
             _follow(db, before[update.id], update, found, now)
     describe_feed(db, feed.id, title=document.title, home_url=document.home_url, language=document.language)
     return plan
+
+
+def _told_before(db: sqlite3.Connection, feed: FeedRow, plan: EntryPlan) -> dict[str, int]:
+    """Return the articles of titles that a flood tells again (L24).
+
+    Where fewer than half of its titles are known, it is the news of a busy feed after a long silence.
+    """
+    if not plan.flood:
+        return {}
+    told = articles_by_title(db, feed.id)
+    known = sum(new.entry.title in told for new in plan.new)
+    return told if 2 * known >= len(plan.new) else {}
 
 
 def _follow(
@@ -203,7 +216,7 @@ def _pause_host(db: sqlite3.Connection, answer: Fetched | FetchFailure, now: dat
 def _remark(answer: Fetched | FetchFailure, plan: EntryPlan, twin: str | None) -> str | None:
     """Say what is odd about a poll that may well have succeeded."""
     if plan.flood:
-        return f"All {len(plan.new)} entries are new: those with a known title count as published again."
+        return f"All {len(plan.new)} entries are new; if most titles are known, they count as repeated."
     if plan.guids_unstable:
         return "The feed has given its entries new guids: they are told apart by their links."
     if twin:

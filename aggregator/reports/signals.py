@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aggregator.reports.features import Decoded, Tokens
-from aggregator.reports.window import Floats, Ints, Vectors, Weighted, Window
+from aggregator.reports.window import Floats, Ints, Vectors, Weighted, Window, plain_lookup
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def _compare(window: Window, left: Ints, right: Ints) -> Floats:
         _numbers_differ(window.features.numbers, numbers, left, right),
         _weekdays(window.features.weekdays, left, right),
         _cited(window, left, right),
-        _shared_links(window.features.links, left, right),
+        _shared_links(window, left, right),
         _language_gap(window, leads, left, right),
         np.minimum(np.abs(window.hours[left] - window.hours[right]) / 24, _DAYS),
         window.languages[left] != window.languages[right],
@@ -131,8 +131,7 @@ def _language_gap(window: Window, leads: Floats, left: Ints, right: Ints) -> Flo
 
 def _cited(window: Window, left: Ints, right: Ints) -> Floats:
     out = np.zeros(len(left))
-    citing = np.array([bool(cited) for cited in window.cited])
-    for k in np.flatnonzero(citing[left] | citing[right]):
+    for k in np.flatnonzero(window.citing[left] | window.citing[right]):
         a, b = int(left[k]), int(right[k])
         mine, other = window.cited[a], window.cited[b]
         if mine & other or window.domains[b] in mine or window.domains[a] in other:
@@ -142,12 +141,8 @@ def _cited(window: Window, left: Ints, right: Ints) -> Floats:
     return out
 
 
-def _plain_lookup(tokens: Tokens) -> NDArray[np.uint64]:
-    return np.sort(tokens.owners.astype(np.uint64) << np.uint64(32) | tokens.keys.astype(np.uint64))
-
-
-def _shared_links(links: Tokens, left: Ints, right: Ints) -> Floats:
-    pair, _, _ = _meet(_plain_lookup(links), links.starts, left, right)
+def _shared_links(window: Window, left: Ints, right: Ints) -> Floats:
+    pair, _, _ = _meet(window.links, window.features.links.starts, left, right)
     return np.minimum(np.bincount(pair, minlength=len(left)), 1).astype(np.float64)
 
 
@@ -158,7 +153,7 @@ def containment(features: Decoded, left: Ints, right: Ints) -> Floats:
     both lists are complete (bottom-k sketches, Cohen & Kaplan 2007).
     """
     tokens = features.shingles
-    lookup = _plain_lookup(tokens)
+    lookup = plain_lookup(tokens)
     complete = features.shingle_total <= tokens.counts
     last = np.append(lookup, np.uint64(0))[np.maximum(tokens.starts[1:] - 1, 0)]
     limit = np.where(complete, np.uint64(0xFFFFFFFF), _hash_of(last))

@@ -60,7 +60,9 @@ class Window:
     names: Weighted
     words: Weighted
     numbers: Weighted
+    links: NDArray[np.uint64]  # owner << 32 | hash, sorted
     cited: tuple[frozenset[str], ...]
+    citing: NDArray[np.bool_]
     domains: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -91,9 +93,16 @@ def make_window(members: Sequence[Member], span_hours: float, encoder: str) -> W
         _weigh(features.names, hours, span_hours),
         _weigh(features.words, hours, span_hours),
         _weigh(features.numbers, hours, span_hours),
+        plain_lookup(features.links),
         tuple(frozenset(member.cited) for member in members),
+        np.array([bool(member.cited) for member in members], bool),
         tuple(member.outlet for member in members),
     )
+
+
+def plain_lookup(tokens: Tokens) -> NDArray[np.uint64]:
+    """Return owner << 32 | hash of every hash, sorted."""
+    return np.sort(tokens.owners.astype(np.uint64) << np.uint64(32) | tokens.keys.astype(np.uint64))
 
 
 def _codes(values: Sequence[str]) -> Ints:

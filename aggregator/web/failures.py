@@ -6,6 +6,7 @@ The sentences name the host, never path, query or credentials (S45).
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -28,6 +29,7 @@ class TooManyRedirectsError(Exception):
     """Redirects in a circle, or more than are followed. The message is one plain sentence."""
 
 
+_BYTES = re.compile(r"(?:bytearray\()?b'([^']*)'\)?")  # as h11 quotes what it does not understand
 _TLS_AT_WORK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # no failures: how the ssl module asks for more
 
 # The first row that fits counts, so derived classes come before their bases.
@@ -82,5 +84,6 @@ def _reason(error: Exception) -> str:
     """The operating system's words, or else the library's, on one printable line."""
     numbers = (cause.errno for cause in _causes(error) if isinstance(cause, OSError) and cause.errno)
     text = next((os.strerror(number).lower() for number in numbers), str(error))
+    text = _BYTES.sub(r"\1", text[:1].lower() + text[1:])
     words = "".join(char if char.isprintable() else " " for char in text)
     return words[:200].rstrip(" .") or "no reason given"

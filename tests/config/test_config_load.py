@@ -58,6 +58,11 @@ def test_every_mistake_is_named_at_once_with_its_line_and_what_would_be_right() 
         ("retention: {articles: 200000d}\n", "longer than a hundred years"),
         ("feeds: {a: b}\n", "feeds: must be a list"),
         ("cluster: 72h\n", "cluster: must be a mapping"),
+        ("digest: {mail: {to: [me], sender: a@b.org, host: h}}\n", "is not an e-mail address"),
+        (
+            "digest: {mail: {to: [a@b.org], sender: a@b.org, host: h, security: none, password: x}}\n",
+            "is not sent without TLS",
+        ),
         ("defaults: {full_text: maybe}\n", "must be true or false"),
     ],
 )

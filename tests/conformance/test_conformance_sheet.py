@@ -32,3 +32,20 @@ def test_the_rules_are_those_of_the_published_sheet(rules, suite):
     published = {rule["id"]: letters[rule["severity"]] for rule in suite("http.zip", "frb_rules.json")}
     assert {row["rule"]: row["severity"] for row in rules} == published
     assert Counter(published.values()) == {"critical": 31, "major": 33, "minor": 8}
+
+
+def test_the_index_in_the_documentation_has_every_case_and_names_tests_that_exist():
+    root = HERE.parents[1]
+    tests = {
+        name
+        for path in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    rows = re.findall(
+        r"^\| ([SL]\d\d) \| (.*?) \|", (root / "docs" / "security.md").read_text(), re.MULTILINE
+    )
+    assert [case for case, _ in rows] == [f"S{n:02}" for n in range(1, 57)] + [f"L{n}" for n in range(21, 37)]
+    for case, cell in rows:
+        named = re.findall(r"`(test_\w+)`", cell)
+        assert named or cell == "does not apply", case
+        assert set(named) <= tests, (case, set(named) - tests)

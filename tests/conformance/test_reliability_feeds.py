@@ -83,6 +83,17 @@ def test_l24_an_archive_published_again_under_new_links_and_dates_is_no_news(pol
     assert "All 61 entries are new" in daemon.rows("SELECT detail FROM polls ORDER BY id")[1][0]
 
 
+def test_l24_the_news_of_a_busy_feed_after_a_long_silence_is_news(polls, daemon):
+    def document(*numbers):
+        return items(
+            {"guid": "weather1", "title": "Weather", "link": f"http://x.example/w{numbers[0]}"},
+            *({"guid": f"{n}", "title": f"Report {n}", "link": f"http://x.example/{n}"} for n in numbers),
+        ).replace(b"weather1", b"w%d" % numbers[0])
+
+    assert polls(document(*range(60)), document(*range(100, 160))) == [61, 122]
+    assert daemon.row("SELECT count(*) FROM articles") == (122,)
+
+
 def test_l25_entries_that_share_a_guid_are_all_kept_and_stable(polls):
     entries = [{"guid": "1", "title": f"T{n}", "link": f"http://x.example/{n}"} for n in range(10)]
     assert polls(items(*entries), items(*reversed(entries)), items(*entries)) == [10, 10, 10]

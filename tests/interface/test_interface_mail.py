@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import sqlite3
 import ssl
 import threading
 from collections.abc import Iterator
@@ -15,8 +14,10 @@ from typing import Any
 import pytest
 import trustme
 
+from aggregator.config import load_config
 from aggregator.digest.model import DayCounts, Digest, DigestQuery, Window
 from aggregator.pipeline.mail import Account, MailError, Sent, mail_digest
+from aggregator.pipeline.publish import publish
 from aggregator.store.writer import Writer
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -108,15 +109,7 @@ def postbox(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def writer(database: Path) -> Iterator[Writer]:
     with Writer(database) as opened:
-        opened.write_now(_make_table)
         yield opened
-
-
-def _make_table(db: sqlite3.Connection) -> None:
-    db.execute(
-        "CREATE TABLE IF NOT EXISTS deliveries (day TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,"
-        " sent_at TEXT NOT NULL, PRIMARY KEY (day, kind, target)) STRICT, WITHOUT ROWID"
-    )
 
 
 def _account(port: int, security: Any = "none", **changes: Any) -> Account:
@@ -198,3 +191,23 @@ def test_a_server_that_is_not_there_is_named(postbox: Postbox, writer: Writer) -
     postbox._run(_closed(postbox.plain))
     with pytest.raises(MailError, match=r"localhost: .*refused"):
         mail_digest(_account(port), ["one@example.com"], DIGEST, DAY, writer, NOW)
+
+
+def test_the_digest_of_the_day_is_written_and_mailed_once(
+    postbox: Postbox, database: Path, tmp_path: Path
+) -> None:
+    text = (
+        "digest: {directory: digests, formats: [md],"
+        " mail: {to: [one@example.com], sender: news@example.org,"
+        f" host: localhost, port: {postbox.port()}, security: none}}}}\n"
+    )
+    (tmp_path / "feeds.yaml").write_text(text)
+    config = load_config(tmp_path / "feeds.yaml").model_copy(update={"database": database})
+    with Writer(database) as writer:
+        paths, sent = publish(config, writer, NOW)
+        assert [path.name for path in paths] == ["2026-03-02.md"]
+        assert sent.to == ("one@example.com",)
+        assert publish(config, writer, NOW + timedelta(hours=1))[1] == Sent()
+        quiet = config.model_copy(update={"digest": config.digest.model_copy(update={"mail": None})})
+        assert publish(quiet, writer, NOW)[1] == Sent()
+    assert len(postbox.mails) == 1
