@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check acceptance format quality bench demo docs site browse lock clean
+.PHONY: help run test check acceptance format quality bench conformance demo docs site browse lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(DEV_STAMP) ## What CI runs: format, lint, types, layering, generated do
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/schema_docs.py --check
 	@$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered
+
+conformance: $(DEV_STAMP) ## Print the sheet of polite polling: 72 rules and the score
+	@$(BIN)/python scripts/conformance.py
 
 acceptance: $(DEV_STAMP) ## The long checks: third-party feeds and pages, the labelled newsroom (skipped where absent)
 	@$(BIN)/pytest -m slow -p no:randomly

@@ -7,7 +7,7 @@ each connected component that holds a new article, and nothing else has to be lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -42,11 +42,15 @@ class ClusterSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Ties:
-    """Pairs of rows that are never parted (copies, settled cluster-mates), and people's decisions."""
+    """Rows that are never parted (copies, settled cluster-mates), and people's decisions: row to later rows."""
 
-    inseparable: tuple[tuple[int, int], ...]
-    together: tuple[tuple[int, int], ...]
-    apart: frozenset[tuple[int, int]]
+    inseparable: Mapping[int, Sequence[int]]
+    together: Mapping[int, Sequence[int]]
+    apart: Mapping[int, Sequence[int]]
+
+    def connecting(self) -> list[tuple[int, int]]:
+        """Return the pairs that have to be looked at together."""
+        return [(a, b) for ties in (self.inseparable, self.together) for a in ties for b in ties[a]]
 
 
 @one_core
@@ -60,9 +64,7 @@ def group(
 
     Args:
         members: every article within ``settings.window`` of a new one, and every other article of the
-        clusters that
-            these are in. Those of the latter that are farther than the window from all new ones stay
-            together.
+            clusters that these are in: those farther than the window from all new ones stay together.
         new: ids of the articles to be clustered.
         constraints: people's decisions; those about absent articles are ignored.
 
@@ -81,7 +83,7 @@ def group(
     settled = _far_from(window.hours, window.hours[is_new], settings.hours)
     ties = _ties(ordered, copies, settled, constraints)
     search = Search(window, weights, settings.hours, settled)
-    companions = [*ties.inseparable, *ties.together, *_same_cluster(ordered)]
+    companions = [*ties.connecting(), *_same_cluster(ordered)]
     found = search.components(is_new, companions)
     groups = [rows for part in found for rows in _group_component(search, part, ties)]
     return _report(ordered, window, weights, copies, groups)
@@ -119,8 +121,15 @@ def _ties(
         if a is not None and b is not None and a != b:
             decided[constraint.together].append((min(a, b), max(a, b)))
     copied = zip(copies.left.tolist(), copies.right.tolist(), strict=True)
-    inseparable = (*copied, *_same_cluster(ordered, settled))
-    return _Ties(inseparable, tuple(sorted(decided[True])), frozenset(decided[False]))
+    inseparable = [*copied, *_same_cluster(ordered, settled)]
+    return _Ties(*(_by_row(pairs) for pairs in (inseparable, decided[True], decided[False])))
+
+
+def _by_row(pairs: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    partners: dict[int, list[int]] = {}
+    for a, b in sorted(set(pairs)):
+        partners.setdefault(a, []).append(b)
+    return partners
 
 
 def _group_component(search: Search, rows: Ints, ties: _Ties) -> list[Ints]:
@@ -130,10 +139,10 @@ def _group_component(search: Search, rows: Ints, ties: _Ties) -> list[Ints]:
     """
     if len(rows) == 1:
         return [rows]
-    place = {int(row): k for k, row in enumerate(rows)}
+    place = {row: k for k, row in enumerate(rows.tolist())}
     inseparable, together, apart = (
-        [(place[a], place[b]) for a, b in pairs if a in place and b in place]
-        for pairs in (ties.inseparable, ties.together, ties.apart)
+        [(place[a], place[b]) for a in place for b in partners.get(a, ()) if b in place]
+        for partners in (ties.inseparable, ties.together, ties.apart)
     )
     atoms = contract(len(rows), inseparable, apart)
     similarity, sizes = _between_atoms(search.matrix(rows), atoms)
@@ -171,21 +180,30 @@ def _report(
         for rows in groups
         for row in rows.tolist()
     }
-    links = [link for rows in groups if len(rows) > 1 for link in _strongest(ids, window, weights, rows)]
+    links = _links(ids, window, weights, [rows for rows in groups if len(rows) > 1])
     return Grouping(
         tuple(sorted(tuple(sorted(ids[row] for row in rows)) for rows in groups)), copy_of, tuple(links)
     )
 
 
-def _strongest(ids: Sequence[int], window: Window, weights: Weights, rows: Ints) -> list[Link]:
+def _links(ids: Sequence[int], window: Window, weights: Weights, groups: Sequence[Ints]) -> list[Link]:
     """Return, for each article of a group, the pair that speaks most for its being there."""
-    left, right = pairs_within(rows)
+    pairs = [pairs_within(rows) for rows in groups]
+    left = np.concatenate([np.zeros(0, np.int64), *(pair[0] for pair in pairs)])
+    right = np.concatenate([np.zeros(0, np.int64), *(pair[1] for pair in pairs)])
     signals, scores = score_pairs(window, left, right, weights)
     links = []
-    for row in rows.tolist():
-        mine = np.flatnonzero((left == row) | (right == row))
-        best = int(mine[scores[mine].argmax()])
-        other = int(right[best]) if left[best] == row else int(left[best])
-        values = dict(zip(SIGNALS, signals[best].tolist(), strict=True))
-        links.append(Link(ids[row], ids[other], float(scores[best]), values, weights.threshold))
+    for row, k in sorted(_best_pair(left, right, scores).items()):
+        other = int(right[k]) if left[k] == row else int(left[k])
+        values = dict(zip(SIGNALS, signals[k].tolist(), strict=True))
+        links.append(Link(ids[row], ids[other], float(scores[k]), values, weights.threshold))
     return links
+
+
+def _best_pair(left: Ints, right: Ints, scores: Floats) -> dict[int, int]:
+    """Return each row's pair with the highest score; the last of equals."""
+    best: dict[int, int] = {}
+    for k in np.argsort(scores, kind="stable")[::-1].tolist():
+        best.setdefault(int(left[k]), k)
+        best.setdefault(int(right[k]), k)
+    return best
