@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check acceptance format quality bench conformance demo docs site browse lock clean
+.PHONY: help run test check acceptance format quality bench conformance torture install-service demo docs site browse lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(STAMP) ## Set everything up and run the main job: poll, cluster, digest (the demo where there is no internet)
 	@$(BIN)/python scripts/run.py
@@ -32,6 +32,9 @@ check: $(DEV_STAMP) ## What CI runs: format, lint, types, layering, generated do
 conformance: $(DEV_STAMP) ## Print the sheet of polite polling: 72 rules and the score
 	@$(BIN)/python scripts/conformance.py
 
+torture: $(DEV_STAMP) ## Kill the cycle 200 times and compare with an undisturbed run (about 15 minutes)
+	@$(BIN)/python scripts/torture.py
+
 acceptance: $(DEV_STAMP) ## The long checks: third-party feeds and pages, the labelled newsroom (skipped where absent)
 	@$(BIN)/pytest -m slow -p no:randomly
 
@@ -51,6 +54,9 @@ docs: $(DEV_STAMP) ## Write the generated documents
 
 site: $(DEV_STAMP) ## Build the documentation as web pages in build/site
 	@$(BIN)/mkdocs build --quiet --strict
+
+install-service: ## Install or upgrade the systemd service (as root)
+	@PYTHON=$(PYTHON) packaging/install-service.sh
 
 browse: $(STAMP) ## Open the database in a web browser (Datasette); DB=FILE names another
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[browse]"

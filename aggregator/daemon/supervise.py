@@ -49,10 +49,10 @@ async def serve(config: Config, config_file: Path, *, clock: Clock, jitter: Call
     Raises HeldError where another process holds the database, StoreError where it cannot be used.
     """
     with hold(config.database), Writer(config.database) as writer:
-        log.info("service started", database=str(config.database), feeds=len(config.feeds))
         control = Control()
         supervisor = Supervisor(config, config_file, writer, control, clock=clock, jitter=jitter)
         with Signals(control, supervisor.reload):
+            log.info("service started", database=str(config.database), feeds=len(config.feeds))
             await supervisor.run()
         log.info("service stopped")
 

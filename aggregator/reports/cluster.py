@@ -42,7 +42,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Ties:
-    """Rows that are never parted (copies, settled cluster-mates), and people's decisions: row to later rows."""
+    """Rows never to be parted (copies, settled cluster-mates), and decisions: each row with later ones."""
 
     inseparable: Mapping[int, Sequence[int]]
     together: Mapping[int, Sequence[int]]

@@ -300,7 +300,7 @@ SELECT
     (SELECT coalesce(sum(polls.new_entries), 0) FROM polls WHERE polls.feed_id = feeds.id
         AND polls.at >= strftime('%Y-%m-%dT%H:%M:%SZ', feeds.last_polled_at, '-7 days')) AS new_entries_7d
 FROM feeds;
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-24 21:18:40.380458+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-24 21:35:44.047966+00:00');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('paper.org', 'The Paper', NULL, 'newspaper');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('agency.org', 'Agency', NULL, 'agency');
 INSERT INTO feeds (id, url, title, outlet, language, tags, state, next_poll_at, last_polled_at, last_success_at, failures, last_error, failing_since, added_at, home_url, moved_to, etag, last_modified, validators_url, body_hash, full_poll_at, entry_gap_seconds, redirect_to, redirect_count, redirect_since, hints, fresh_seconds) VALUES (1, 'http://paper.org/feed', 'The Paper', 'paper.org', NULL, '[]', 'active', '2026-02-28T10:00:00Z', '2026-02-28T09:00:00Z', '2026-02-28T09:00:00Z', 0, NULL, NULL, '2026-02-01T00:00:00Z', NULL, NULL, X'2231220A', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, '{}', NULL);
