@@ -45,8 +45,9 @@ format: $(DEV_STAMP) ## Format the code
 quality: $(DEV_STAMP) ## Score clustering, citations and extraction against the pinned floors
 	@$(BIN)/python -m benchmarks.quality
 
-bench: $(DEV_STAMP) ## Measure speed against peers in the same run
+bench: $(DEV_STAMP) ## Measure polling and reading beside their given parts in the same run
 	@$(BIN)/python -m benchmarks.speed
+	@$(BIN)/python -m benchmarks.extraction
 
 docs: $(DEV_STAMP) ## Write the generated documents
 	@$(BIN)/python scripts/schema_docs.py
