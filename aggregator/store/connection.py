@@ -6,7 +6,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from aggregator.store.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
@@ -94,9 +94,8 @@ def _create(path: Path) -> None:
         with closing(_connect(draft, read_only=False)) as connection:
             migrate(connection)
         draft.chmod(0o666 & ~_umask())
-        os.link(draft, path)  # unlike a rename, this never replaces what another process put there
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):  # unlike a rename, a link never replaces what another process made
+            os.link(draft, path)
     finally:
         draft.unlink()
 

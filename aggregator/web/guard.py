@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TypeAlias
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -83,10 +84,8 @@ def literal_address(host: str) -> Address | None:
     name = host.rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return ipaddress.IPv4Address("127.0.0.1")
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(name)
-    except ValueError:
-        pass
     try:
         return ipaddress.IPv4Address(socket.inet_aton(name))
     except OSError:

@@ -6,7 +6,7 @@ PAGE = "https://paper.example/news/"
 
 
 def test_a_page_names_its_feeds_the_most_useful_first():
-    page = b"""<html><head><base href="/root/">
+    page = b"""<html><head><base href="/base/">
     <link rel="alternate" type="application/rss+xml" title="Comments &amp; replies" href="comments.xml">
     <link rel="alternate" type="application/feed+json" title="JSON" href="feed.json">
     <link rel="stylesheet alternate" type="text/css" href="x.css">
@@ -16,9 +16,9 @@ def test_a_page_names_its_feeds_the_most_useful_first():
     <link rel="alternate" type="application/json" href="/wp-json/posts/1">
     <link rel="alternate" hreflang="de" href="/de"></head><body><a href="/other.rss">x</a></body></html>"""
     assert find_feeds(page, PAGE, "text/html") == (
-        FeedLink("https://paper.example/root/atom.xml", "News", "application/atom+xml"),
-        FeedLink("https://paper.example/root/feed.json", "JSON", "application/feed+json"),
-        FeedLink("https://paper.example/root/comments.xml", "Comments & replies", "application/rss+xml"),
+        FeedLink("https://paper.example/base/atom.xml", "News", "application/atom+xml"),
+        FeedLink("https://paper.example/base/feed.json", "JSON", "application/feed+json"),
+        FeedLink("https://paper.example/base/comments.xml", "Comments & replies", "application/rss+xml"),
     )
 
 

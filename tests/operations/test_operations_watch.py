@@ -112,6 +112,7 @@ def test_without_a_service_manager_nothing_is_said_and_nothing_fails(tmp_path: P
     notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     notify("READY=1")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
