@@ -179,6 +179,8 @@ def _wants_page(services: Services, task: FetchTask) -> bool:
 
 
 def _refused(task: FetchTask, failure: FetchFailure, now: datetime) -> Outcome:
+    if failure.problem is FetchProblem.ROBOTS and failure.retry_after:
+        return Retry(failure.detail)  # robots.txt itself could not be had: that is no answer yet (RFC 9309)
     if failure.problem in _BLOCKED_PROBLEMS:
         return _without_page(task, ArticleStatus.BLOCKED, failure.detail)
     if failure.problem is FetchProblem.PAUSED:

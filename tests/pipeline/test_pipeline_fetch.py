@@ -190,3 +190,24 @@ def test_results_come_in_the_order_of_the_things() -> None:
 
     assert asyncio.run(for_each(range(5), work, 2)) == [0, 1, 4, 9, 16]
     assert asyncio.run(for_each([], work, 2)) == []
+
+
+def test_a_page_whose_robots_txt_cannot_be_had_for_now_is_asked_for_later(bench, site, rss, page) -> None:
+    site.answer("/feed", rss((f"{site.url}/bridge", "Bridge opened")))
+    site.answer("/bridge", page("Bridge opened", TEXT), type="text/html")
+    site.answer("/robots.txt", b"", status=503)
+    bench.subscribe(f"{site.url}/feed")
+    bench.run()
+    assert bench.rows("SELECT status FROM articles") == [("pending",)]
+    site.answer("/robots.txt", b"User-agent: *\nDisallow:\n")
+    bench.run(after=timedelta(hours=7))
+    assert bench.rows("SELECT status FROM articles") == [("full",)]
+
+
+def test_a_page_that_robots_txt_forbids_is_left_alone(bench, site, rss) -> None:
+    site.answer("/feed", rss((f"{site.url}/bridge", "Bridge opened")))
+    site.answer("/robots.txt", b"User-agent: *\nDisallow: /bridge\n")
+    bench.subscribe(f"{site.url}/feed")
+    bench.run()
+    assert bench.rows("SELECT status FROM articles") == [("blocked",)]
+    assert site.asked("/bridge") == 0
