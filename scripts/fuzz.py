@@ -32,6 +32,7 @@ from aggregator.feeds import (
     next_state,
     parse_feed,
     read_opml,
+    see_entry,
 )
 from aggregator.model import EntryText, FeedState, ParsedFeed, ParseProblem, PollOutcome
 
@@ -162,7 +163,8 @@ def read_feed(case: Case) -> str:
     if not isinstance(parsed, ParsedFeed):
         return f"parser: {parsed.detail}" if parsed.problem is ParseProblem.CRASHED else parsed.problem.value
     repr(parsed).encode("utf-8")  # raises where a lone surrogate came through
-    first = match_entries(parsed.entries, [], first_poll=True)
+    seen = [see_entry(entry) for entry in parsed.entries]
+    first = match_entries(seen, [], first_poll=True)
     rows = [
         KnownEntry(
             n,
@@ -176,7 +178,7 @@ def read_feed(case: Case) -> str:
         )
         for n, new in enumerate(first.new)
     ]
-    second = match_entries(parsed.entries, rows)
+    second = match_entries(seen, rows)
     if second.new or second.updated:
         raise AssertionError("the same document changes something at its second poll")
     dates = tuple(entry.published_at for entry in parsed.entries if entry.published_at)
@@ -198,6 +200,7 @@ def read_page(case: Case) -> str:
         content_type=case.content_type or None,
         entry=entry,
         headers=(),
+        strip=("nav", "p:nth-child(2n) > a"),
     )
     f"{found.title}{found.text}{found.author}{found.detail}{found.links}".encode()
     if "\0" in found.title + found.text:

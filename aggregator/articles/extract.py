@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
+from cssselect import HTMLTranslator
 from lxml.html import HtmlElement  # noqa: TC002
 from trafilatura import load_html
 
@@ -46,13 +48,14 @@ def extract_article(
     entry: EntryText,
     headers: Iterable[tuple[str, bytes]] = (),
     link: str | None = None,
+    strip: tuple[str, ...] = (),
 ) -> Extraction:
     """Return the article of a page that was fetched from ``url`` (the address after redirects).
 
     ``entry`` is what the feed says and takes the page's place where the page is of no use; ``link`` is the
-    address the entry gave, under which an article is known whose page turns out to be a wall. Pure and
-    total: whatever the bytes, it returns; pages that take too long are the business of the process that
-    runs it.
+    address the entry gave, under which an article is known whose page turns out to be a wall; ``strip``
+    holds CSS selectors of what is taken out of the page before anything is read. Pure and total: whatever
+    the bytes, it returns; pages that take too long are the business of the process that runs it.
     """
     known = link or url
     if not _may_be_html(page, content_type):
@@ -62,10 +65,23 @@ def extract_article(
         tree = load_html(_bounded(decode_page(page, content_type)))
         if tree is None:
             return from_entry(entry, url=known, status=ArticleStatus.TEASER, detail=_NOTHING_READ.detail)
+        _strip(tree, strip)
         return _read(tree, url, known, entry, headers)
     except Exception as error:  # lxml and trafilatura raise of many kinds on hostile pages
         detail = f"the page could not be read ({type(error).__name__})"
         return from_entry(entry, url=known, status=ArticleStatus.TEASER, detail=detail)
+
+
+def _strip(tree: HtmlElement, selectors: tuple[str, ...]) -> None:
+    for selector in selectors:
+        for element in tree.xpath(_xpath(selector)):
+            if element.getparent() is not None:
+                element.drop_tree()
+
+
+@cache
+def _xpath(selector: str) -> str:
+    return HTMLTranslator().css_to_xpath(selector)
 
 
 def _bounded(text: str) -> str:

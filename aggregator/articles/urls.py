@@ -17,6 +17,7 @@ _UNRESERVED_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SAFE_IN_PATH = "/%:@!$&'()*+,;=~-._"
 _SAFE_IN_QUERY = _SAFE_IN_PATH + "?|[]"
+_PLAIN = re.compile(r"[A-Za-z0-9/:@!$&'()*+,;=~._-]*")  # nothing to encode or decode in it
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 # https://developers.google.com/amp/cache/overview#amp-cache-url-format
@@ -40,7 +41,8 @@ def canonical_url(url: str) -> str:
     order; AMP caches unwrapped. Idempotent. An http(s) address without a usable host gives ``""``, any
     other scheme the address trimmed (conformance L36).
     """
-    text = _NOT_IN_ADDRESS.sub("", url.encode("utf-8", "replace").decode("utf-8"))
+    text = url if url.isascii() else url.encode("utf-8", "replace").decode("utf-8")
+    text = _NOT_IN_ADDRESS.sub("", text)
     try:
         parts = urlsplit(text)
     except ValueError:  # brackets that are no IPv6 address
@@ -83,6 +85,7 @@ def _authority(parts: SplitResult) -> str:
     return shown if port in (None, _DEFAULT_PORT[parts.scheme.lower()]) else f"{shown}:{port}"
 
 
+@lru_cache(maxsize=4096)
 def normal_host(host: str) -> str:
     """Return a host in lower case and ASCII, an IP address in its short form, ``""`` if it is no host."""
     host = host.strip("[]").rstrip(".").lower()
@@ -103,6 +106,9 @@ def _ascii_name(host: str) -> str:
 def _escaped(text: str, safe: str) -> str:
     """Percent-encode what must be, decode what need not be, escapes in upper case (RFC 3986, 6.2.2)."""
 
+    if _PLAIN.fullmatch(text):
+        return text
+
     def plain(match: re.Match[str]) -> str:
         char = chr(int(match[1], 16))
         return char if char in _UNRESERVED else match[0].upper()
@@ -113,7 +119,7 @@ def _escaped(text: str, safe: str) -> str:
 
 def _without_dot_segments(path: str) -> str:
     """RFC 3986 section 5.2.4, also for dots that were written as ``%2e``."""
-    plain = re.sub(r"%2e", ".", path, flags=re.IGNORECASE)
+    plain = re.sub(r"%2e", ".", path, flags=re.IGNORECASE) if "%" in path else path
     if "/." not in plain:
         return path
     kept: list[str] = []
@@ -146,6 +152,7 @@ def is_web_address(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
+@lru_cache(maxsize=4096)
 def registrable_domain(host: str) -> str:
     """Return the domain that somebody registered: ``news.bbc.co.uk`` -> ``bbc.co.uk`` (public suffix list).
 

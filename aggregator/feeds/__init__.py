@@ -10,14 +10,18 @@ from aggregator.feeds.identity import (
     KnownEntry,
     LookupKeys,
     NewEntry,
+    Seen,
     lookup_keys,
     match_entries,
+    see_entry,
 )
 from aggregator.feeds.opml import Subscription, read_opml, write_opml
 from aggregator.feeds.parse import parse_feed
 from aggregator.feeds.schedule import (
+    Lease,
     PollResult,
     PollRules,
+    address,
     believed_redirect,
     is_due,
     moved,
@@ -31,11 +35,14 @@ __all__ = [
     "EntryUpdate",
     "FeedLink",
     "KnownEntry",
+    "Lease",
     "LookupKeys",
     "NewEntry",
     "PollResult",
     "PollRules",
+    "Seen",
     "Subscription",
+    "address",
     "believed_redirect",
     "find_feeds",
     "is_due",
@@ -47,6 +54,7 @@ __all__ = [
     "parse_feed",
     "read_opml",
     "retry_after",
+    "see_entry",
     "validators_to_send",
     "write_opml",
 ]

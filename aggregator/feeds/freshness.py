@@ -32,9 +32,10 @@ _HTTP_DATE = re.compile(
 def lifetime(headers: Headers, now: datetime) -> float | None:
     """Return for how many seconds a response stays fresh; 0 if it is stale; None if the server does not say.
 
-    ``max-age`` less ``Age``, else ``Expires`` less ``Date`` (RFC 9111 section 4.2.1); ``s-maxage`` is for
-    shared caches. ``no-cache`` and ``no-store`` mean 0. Of two ``max-age`` the longer counts: a reader errs
-    on the side of asking less. An ``Expires`` that is no HTTP-date has passed (section 5.3). Rules B04-B09.
+    ``max-age``, else ``Expires`` less ``Date`` (RFC 9111 section 4.2.1), both less ``Age`` (4.2.3);
+    ``s-maxage`` is for shared caches. ``no-cache`` and ``no-store`` mean 0. Of two ``max-age`` the longer
+    counts: a reader errs on the side of asking less. An ``Expires`` that is no HTTP-date has passed (section
+    5.3). Rules B04-B09.
     """
     directives = _cache_control(headers)
     names = {name for name, _ in directives}
@@ -45,7 +46,8 @@ def lifetime(headers: Headers, now: datetime) -> float | None:
     ]
     if ages:
         return max(0.0, max(ages) - _age(headers))
-    return _until_expiry(headers, now)
+    until = _until_expiry(headers, now)
+    return None if until is None else max(0.0, until - _age(headers))
 
 
 def retry_after(headers: Headers, now: datetime) -> float | None:

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from aggregator.feeds.text import clean
-from aggregator.model import ParsedEntry
+from aggregator.model import Compact, ParsedEntry
 
 _K = TypeVar("_K")
 
@@ -33,6 +33,18 @@ FLOOD = 50
 """New entries of a known feed, of which none or hardly any was recognised."""
 
 LONGEST_KEY = 500
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # hashed often: by which object it is, not by 18 fields
+class Seen(Compact):
+    """An entry of a document with what it is known by."""
+
+    entry: ParsedEntry
+    key: str
+    alias: str
+    place: str
+    title: str  # for comparing
+    digest: str  # of its content
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,38 +112,25 @@ class EntryPlan:
     flood: bool = False  # a known feed whose whole document is new
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    entry: ParsedEntry
-    key: str
-    alias: str
-    place: str
-    title: str
-    digest: str
-
-
-def lookup_keys(entries: Iterable[ParsedEntry]) -> LookupKeys:
+def lookup_keys(seen: Sequence[Seen]) -> LookupKeys:
     """Return what to look the feed's known rows up by before ``match_entries``."""
-    seen = [_seen(entry) for entry in entries]
     return LookupKeys(
-        guids=frozenset(one.key for one in seen),
-        aliases=frozenset(one.alias for one in seen),
-        places=frozenset(one.place for one in seen),
+        guids=frozenset([one.key for one in seen]),
+        aliases=frozenset([one.alias for one in seen]),
+        places=frozenset([one.place for one in seen]),
     )
 
 
 def match_entries(
-    entries: Sequence[ParsedEntry], known: Sequence[KnownEntry], *, first_poll: bool = False
+    entries: Sequence[Seen], known: Sequence[KnownEntry], *, first_poll: bool = False
 ) -> EntryPlan:
     """Return what a document changes, given the feed's rows that ``lookup_keys`` names (more do no harm).
 
     Law: once the plan is carried out, the same document changes nothing.
     """
-    distinct = {
-        (one.alias, one.place, one.title): one for one in reversed([_seen(entry) for entry in entries])
-    }
+    distinct = {(one.alias, one.place, one.title): one for one in reversed(entries)}
     seen = [*reversed(distinct.values())]
-    pairs = _pairs(seen, sorted(known, key=lambda row: row.id))
+    pairs = _pairs(seen, sorted(known, key=lambda row: row.id)) if known else {}
     changes = [_change(one, pairs[one]) for one in seen if one in pairs]
     new = _new([one for one in seen if one not in pairs], {row.guid for row in known})
     moved = sum(one.alias != row.alias for one, row in pairs.items())
@@ -152,17 +151,21 @@ def alias_of(key: str) -> str:
 
 
 def digest_of(entry: ParsedEntry) -> str:
-    """Return a hash of what counts as an entry's content: title, link, dates, author, summary, body."""
+    """Return a hash of what counts as an entry's content: title, link, dates, author, summary, body.
+
+    Blanks and line ends do not count.
+    """
     dates = [moment.isoformat() if moment else "" for moment in (entry.published_at, entry.updated_at)]
     texts = (entry.title, entry.author or "", entry.summary, entry.content)
-    return _hash(*(" ".join(text.split()) for text in texts), alias_of(entry.url or ""), *dates)
+    return _hash(*texts, alias_of(entry.url or ""), *dates, ignored=b" \t\n\r\x0b\x0c")
 
 
-def _seen(entry: ParsedEntry) -> _Seen:
+def see_entry(entry: ParsedEntry) -> Seen:
+    """Return an entry with its key, alias, place and digest: what costs, done once, where it is parsed."""
     title = " ".join(entry.title.split())
     key = _key(entry, title)
     place = _short(alias_of(entry.url)) if entry.url else _hash(title, _date(entry), entry.summary)
-    return _Seen(entry, key, alias_of(key), place, title.casefold(), digest_of(entry))
+    return Seen(entry, key, alias_of(key), place, title.casefold(), digest_of(entry))
 
 
 def _key(entry: ParsedEntry, title: str) -> str:
@@ -179,17 +182,17 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_KEY else _hash(text)
 
 
-def _hash(*parts: str) -> str:
-    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(joined).hexdigest()[:24]
+def _hash(*parts: str, ignored: bytes = b"") -> str:
+    joined = "\0".join(parts).encode("utf-8", "surrogatepass").translate(None, ignored)
+    return hashlib.blake2b(joined, digest_size=12).hexdigest()
 
 
-def _pairs(seen: Sequence[_Seen], known: Sequence[KnownEntry]) -> dict[_Seen, KnownEntry]:
-    pairs: dict[_Seen, KnownEntry] = {}
+def _pairs(seen: Sequence[Seen], known: Sequence[KnownEntry]) -> dict[Seen, KnownEntry]:
+    pairs: dict[Seen, KnownEntry] = {}
     families: dict[str, list[KnownEntry]] = defaultdict(list)
     for row in known:
         families[row.alias].append(row)
-    members: dict[str, list[_Seen]] = defaultdict(list)
+    members: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         members[one.alias].append(one)
     for alias, group in members.items():
@@ -198,7 +201,7 @@ def _pairs(seen: Sequence[_Seen], known: Sequence[KnownEntry]) -> dict[_Seen, Kn
     return pairs | _place_pairs(seen, [one for one in seen if one not in pairs], free)
 
 
-def _family_pairs(group: Sequence[_Seen], rows: Sequence[KnownEntry]) -> dict[_Seen, KnownEntry]:
+def _family_pairs(group: Sequence[Seen], rows: Sequence[KnownEntry]) -> dict[Seen, KnownEntry]:
     """Pair entries and rows of one alias. Behind a shared guid link and title tell (L25, L26)."""
     if len(group) == 1 and len(rows) == 1:
         return {group[0]: rows[0]} if _same_entry(group[0], rows[0]) else {}
@@ -212,14 +215,14 @@ def _family_pairs(group: Sequence[_Seen], rows: Sequence[KnownEntry]) -> dict[_S
     return pairs
 
 
-def _same_entry(one: _Seen, row: KnownEntry) -> bool:
+def _same_entry(one: Seen, row: KnownEntry) -> bool:
     """A guid that comes with another link, title and date is a number that was used again ("1", "2", "3")."""
     return one.place == row.place or one.title == _folded(row) or one.entry.published_at == row.published_at
 
 
 def _place_pairs(
-    seen: Sequence[_Seen], left: Sequence[_Seen], free: Sequence[KnownEntry]
-) -> dict[_Seen, KnownEntry]:
+    seen: Sequence[Seen], left: Sequence[Seen], free: Sequence[KnownEntry]
+) -> dict[Seen, KnownEntry]:
     """Pair what came with a new guid by its place, if title or date is the same (L22-L24, L27, L28, L33)."""
     by_title = _first_of(free, lambda row: (row.place, _folded(row)))
     titles = Counter((one.place, one.title) for one in seen)
@@ -247,7 +250,7 @@ def _folded(row: KnownEntry) -> str:
     return " ".join(row.title.split()).casefold()
 
 
-def _change(one: _Seen, row: KnownEntry) -> EntryUpdate | int:
+def _change(one: Seen, row: KnownEntry) -> EntryUpdate | int:
     """An update, or the id of a row that stays: an earlier version (L28) or too many updates (L29)."""
     reworded = _words(one.title) != _words(_folded(row))
     limit = MOST_REWORDINGS if reworded else MOST_REVISIONS
@@ -261,7 +264,7 @@ def _words(title: str) -> str:
     return re.sub(r"\d+", "", title)
 
 
-def _new(seen: Sequence[_Seen], taken: set[str]) -> tuple[NewEntry, ...]:
+def _new(seen: Sequence[Seen], taken: set[str]) -> tuple[NewEntry, ...]:
     rows = []
     for one in seen:
         guid = _free_key(one, taken)
@@ -270,8 +273,10 @@ def _new(seen: Sequence[_Seen], taken: set[str]) -> tuple[NewEntry, ...]:
     return tuple(rows)
 
 
-def _free_key(one: _Seen, taken: set[str]) -> str:
+def _free_key(one: Seen, taken: set[str]) -> str:
     """The key; where another entry has it, the key with a mark of link and title behind a tab."""
+    if one.key not in taken:
+        return one.key
     marked = f"{one.key}\t{_hash(one.place, one.title)}"
-    candidates = [one.key, marked, *(f"{marked}-{number}" for number in range(2, len(taken) + 2))]
+    candidates = (marked, *(f"{marked}-{number}" for number in range(2, len(taken) + 2)))
     return next(candidate for candidate in candidates if candidate not in taken)

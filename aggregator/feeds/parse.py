@@ -24,6 +24,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_LANGUAGE = 35  # RFC 5646 section 4.4.1
 
 _BLANK = b" \t\r\n\x00\xef\xbb\xbf\xfe\xff"
+_ROOT = re.compile(rb"<((?:[\w.-]{1,30}:)?(?:rss|feed|RDF))[\s>]")
+_EDGE = 4096  # bytes at either end of a document in which its root element begins and ends
 _REFERENCE = re.compile(rb"&#(x[0-9a-f]+|[0-9]+);?", re.IGNORECASE)
 _SINCE_1970 = re.compile(r"\d{10}(\d{3})?")
 _MAIL = re.compile(r"[(<]?[^\s()<>@]{1,64}@[^\s()<>@]{1,255}[)>]?")
@@ -67,7 +69,14 @@ def _parse_xml(
         entries=tuple(_entry(entry, url) for entry in islice(entries, max_entries)),
         hints=hints.of_document(feed, body, url),
         truncated=left_out + max(0, len(entries) - max_entries),
+        complete=not _breaks_off(body),
     )
+
+
+def _breaks_off(body: bytes) -> bool:
+    """Tell whether the root element is opened and never closed: its server died while it wrote (A12)."""
+    root = _ROOT.search(body, 0, _EDGE)
+    return root is not None and b"</" + root[1] not in body[-_EDGE:]
 
 
 def _shortened(body: bytes, most: int) -> tuple[bytes, int]:

@@ -33,11 +33,20 @@ class PollResult:
     hops: tuple[Hop, ...] = ()
     conditional: bool = True  # validators were sent
     hints: PollHints | None = None  # None: no document was read this time
+    complete: bool = True  # False: the document that was read breaks off
     new_entries: int = 0
     entry_dates: tuple[datetime, ...] = ()  # published_at of the document's entries, where it gives them
     body_hash: str | None = None
     detail: str | None = None  # one plain sentence on a failure (FetchFailure.detail, ParseFailure.detail)
     retry_after: float | None = None  # seconds, where a FetchFailure says so
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A hub's promise to tell of every change (WebSub), as far as the schedule cares."""
+
+    until: datetime
+    announced: bool = False  # a change was told of since the last poll
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +68,15 @@ class PollRules:
     redirect_period: timedelta = timedelta(days=7)
     jitter_share: float = 0.1  # jitter adds up to this share of the wait
     adaptive: bool = True
+    lease: Lease | None = None
+    leased_factor: float = (
+        4.0  # while a lease holds, what we choose is so much longer, up to ``max_interval``
+    )
 
 
 _SUCCESSES = frozenset({PollOutcome.OK, PollOutcome.SAME_BODY, PollOutcome.NOT_MODIFIED})
 
+_FAILURES_ELSEWHERE = 5
 _MOST_DOUBLINGS = 16
 _TEMPORARY_STATUS = frozenset({408, 425, 500, 502, 503, 504})
 _TEMPORARY_PROBLEMS = frozenset(
@@ -117,6 +131,18 @@ def believed_redirect(state: FeedState, url: str, now: datetime, rules: PollRule
     return target if often or remembered.is_tls_upgrade(url, target) else None
 
 
+def address(url: str, moved_to: str | None, state: FeedState) -> str:
+    """Return where to ask: where the feed has moved to, or its own URL again at every fifth failure in a row.
+
+    A move may have been a mistake, or the new place may vanish: nothing else would bring the feed back. What
+    was moved to https is never asked for without it.
+    """
+    astray = state.failures > 0 and state.failures % _FAILURES_ELSEWHERE == 0
+    if moved_to is None or (astray and not remembered.is_tls_upgrade(url, moved_to)):
+        return url
+    return moved_to
+
+
 def moved(state: FeedState) -> FeedState:
     """Return the state of a feed whose URL was replaced by the redirect's target."""
     return replace(state, redirect_to=None, redirect_count=0, redirect_since=None)
@@ -135,7 +161,10 @@ def next_state(
         return replace(state, next_poll_at=_due(now, _Wait(0.0, wait), state.hints, rules, jitter))
     if result.outcome in _SUCCESSES and not _unasked(result):
         after = _after_success(state, result, now)
-        return replace(after, next_poll_at=_due(now, _usual_wait(after, rules), after.hints, rules, jitter))
+        usual = _usual_wait(after, rules)
+        if rules.lease and rules.adaptive:
+            usual = _leased_wait(usual, rules.lease, result, now, rules)
+        return replace(after, next_poll_at=_due(now, usual, after.hints, rules, jitter))
     after = _after_failure(state, result, now)
     if after.state is FeedStatus.GONE:
         return replace(after, next_poll_at=None)
@@ -163,7 +192,6 @@ def _due(now: datetime, wait: _Wait, hints: PollHints, rules: PollRules, jitter:
 def _after_success(state: FeedState, result: PollResult, now: datetime) -> FeedState:
     full = result.outcome is not PollOutcome.NOT_MODIFIED
     fresh = freshness.lifetime(result.headers, now)
-    issued = remembered.issued(result.headers, result.url)
     return replace(
         _tracking(state, remembered.permanent_target(result.hops), now),
         state=FeedStatus.ACTIVE,
@@ -172,13 +200,24 @@ def _after_success(state: FeedState, result: PollResult, now: datetime) -> FeedS
         failing_since=None,
         failures=0,
         last_error=None,
-        validators=issued if full else remembered.refreshed(state.validators, issued),
+        validators=_validators(state, result),
         body_hash=result.body_hash or state.body_hash,
-        full_poll_at=now if full else state.full_poll_at,
+        full_poll_at=now if full and result.complete else state.full_poll_at,
         entry_gap_seconds=_gap(state, result, now),
         hints=result.hints or state.hints,
         fresh_seconds=fresh if full or fresh is not None else state.fresh_seconds,
     )
+
+
+def _validators(state: FeedState, result: PollResult) -> Validators | None:
+    """Those of the answer; the old ones where it breaks off, or the rest would stay behind a 304 (A12).
+
+    Where the same broken document comes again, that is how the feed is: it counts like any other.
+    """
+    issued = remembered.issued(result.headers, result.url)
+    if result.outcome is PollOutcome.NOT_MODIFIED:
+        return remembered.refreshed(state.validators, issued)
+    return issued if result.complete else state.validators
 
 
 def _unasked(result: PollResult) -> bool:
@@ -206,6 +245,17 @@ def _usual_wait(state: FeedState, rules: PollRules) -> _Wait:
     if rules.adaptive and state.validators is None and not state.fresh_seconds:
         asked = max(asked, rules.unvalidated_interval.total_seconds())
     return _Wait(_chosen(state, rules), asked, rules.max_interval.total_seconds())
+
+
+def _leased_wait(wait: _Wait, lease: Lease, result: PollResult, now: datetime, rules: PollRules) -> _Wait:
+    """Stretch what we choose while a hub tells of changes, up to the end of its promise.
+
+    Not after a poll that found nothing of the change that was told of: a cache may have answered it.
+    """
+    if lease.announced and result.outcome is not PollOutcome.OK:
+        return wait
+    longest = min((lease.until - now).total_seconds(), rules.max_interval.total_seconds())
+    return replace(wait, chosen=max(wait.chosen, min(wait.chosen * rules.leased_factor, longest)))
 
 
 def _asked(state: FeedState) -> float:
@@ -268,7 +318,9 @@ def _sentence(result: PollResult) -> str:
         return f"The poll failed: {result.outcome.value.replace('_', ' ')}."
     if result.outcome is PollOutcome.NOT_A_FEED:
         return "The server answered with something that is not a feed."
-    return f"The server answered {result.status} {_phrase(result.status)}".rstrip() + "."
+    challenged = any(name == "cf-mitigated" and b"challenge" in value for name, value in result.headers)
+    check = ": it asks for a browser check" if challenged else ""
+    return f"The server answered {result.status} {_phrase(result.status)}".rstrip() + f"{check}."
 
 
 def _phrase(status: int) -> str:

@@ -15,6 +15,7 @@ LONGEST_URL = 8_000
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ENTITY = re.compile(r"&(?:#\d{1,8}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 _TAG = re.compile(
     r"</?(?:a|abbr|article|aside|b|big|blockquote|body|br|center|cite|code|dd|div|dl|dt|em|embed|figure|font"
@@ -23,16 +24,21 @@ _TAG = re.compile(
     r"|time|title|tr|tt|u|ul|var|video|wbr)\b[^<]*>|<!--|<!\[CDATA\[",
     re.IGNORECASE,
 )
-_INLINE = re.compile(
-    "a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|nobr|q|s|samp|small|span|strike|strong|sub|sup|time|tt|u"
-    "|var|wbr"
-)
+_INLINE = frozenset(
+    [
+        "a", "abbr", "b", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "mark", "nobr", "q",
+        "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+    ]
+)  # fmt: skip
 _SILENT = frozenset(["script", "style", "template", "noscript", "iframe", "object", "head"])
+_PARSER = etree.HTMLParser(remove_comments=True, remove_pis=True, no_network=True, recover=True)
 _PASSES = 2  # escaped once too often is common, twice is an attack
 
 
 def clean(text: str) -> str:
     """Return text without control characters (line ends stay); lone surrogates become U+FFFD (S34, S35)."""
+    if text.isprintable() or not _UNSAFE.search(text):  # as nearly all are
+        return text
     return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
 
 
@@ -44,9 +50,9 @@ def plain(markup: str) -> str:
     """
     text = markup[:LONGEST_MARKUP]
     for _ in range(_PASSES):
-        if _TAG.search(text):
+        if "<" in text and _TAG.search(text):
             text = _without_tags(text)
-        if not _ENTITY.search(text):
+        if "&" not in text or not _ENTITY.search(text):
             break
         text = html.unescape(text)
     else:
@@ -60,7 +66,8 @@ def web_address(address: str | None, base: str = "") -> str | None:
     if not address or _CONTROL.search(address) or _SURROGATE.search(address):
         return None
     try:
-        resolved = urljoin(base, address).replace(" ", "%20")
+        absolute = address.startswith(("https://", "http://"))
+        resolved = (address if absolute else urljoin(base, address)).replace(" ", "%20")
         parts = urlsplit(resolved)
         usable = parts.scheme in ("http", "https") and parts.hostname and len(resolved) <= LONGEST_URL
     except ValueError:
@@ -69,10 +76,9 @@ def web_address(address: str | None, base: str = "") -> str | None:
 
 
 def _without_tags(text: str) -> str:
-    parser = etree.HTMLParser(remove_comments=True, remove_pis=True, no_network=True, recover=True)
     source = f"<div>{clean(text)}</div>"
     try:
-        root = etree.fromstring(source, parser)
+        root = etree.fromstring(source, _PARSER)
     except (etree.XMLSyntaxError, ValueError):
         return text
     return "" if root is None else "".join(_pieces(root))
@@ -84,7 +90,7 @@ def _pieces(root: etree._Element) -> list[str]:
     for event, element in etree.iterwalk(root, events=("start", "end")):
         silent += (1 if event == "start" else -1) * (element.tag in _SILENT)
         text = element.text if event == "start" else element.tail
-        if not _INLINE.fullmatch(element.tag):
+        if element.tag not in _INLINE:
             found.append(" ")
         if text and not silent:
             found.append(text)

@@ -44,6 +44,7 @@ class Ask:
     validators: Validators | None = None
     headers: tuple[Header, ...] = ()
     auth: tuple[str, str] | None = None
+    form: bytes | None = None  # sent as a POST
     robots: bool = False
     truncate: bool = False
     spaced: bool = True
@@ -85,6 +86,7 @@ def build_headers(ask: Ask, target: Target) -> list[Header]:
         (b"Accept", ask.accept),
         (b"Accept-Encoding", ACCEPT_ENCODING),
         *_conditions(ask.validators, target),
+        *([] if ask.form is None else [(b"Content-Type", b"application/x-www-form-urlencoded")]),
     ]
     if target.origin != ask.first.origin:
         return headers

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
+import httpcore
 import httpx
 
 from aggregator.model import Fetched, FetchFailure, FetchProblem, Hop, Validators
@@ -29,7 +31,7 @@ from aggregator.web.robots import MAX_BYTES, MAX_REDIRECTS, RobotsCache
 from aggregator.web.routes import Routes
 from aggregator.web.settings import ClientSettings
 from aggregator.web.transport import GuardedTransport
-from aggregator.web.urls import Target, UnusableURLError, as_text, follow, masked, parse
+from aggregator.web.urls import Target, UnusableURLError, as_text, follow, masked, origin_url, parse
 
 _DEFAULT_PAUSE = 60.0  # seconds, after a 429 that does not say how long (B12)
 
@@ -47,6 +49,8 @@ class _Journey:
         location = answer.header("location") or b""
         self.hops.append(Hop(self.target.url, answer.status, masked(as_text(location))))
         self.target = follow(self.target, location)
+        if self.ask.form is not None and self.target.scheme != self.ask.first.scheme == "https":
+            raise UnusableURLError("The redirect would send the form on without TLS.")
         if any(hop.url == self.target.url for hop in self.hops):
             raise TooManyRedirectsError(f"{self.target.host} redirects in a circle.")
         if len(self.hops) > self.ask.max_redirects:
@@ -165,7 +169,33 @@ class WebClient:
             )
         except (UnusableURLError, UnsendableHeaderError) as error:
             return FetchFailure(masked(url), *explain(error, ""))
-        journey = _Journey(ask, first)
+        return await self._send(ask)
+
+    async def post_form(
+        self, url: str, fields: Mapping[str, str], *, max_bytes: int
+    ) -> Fetched | FetchFailure:
+        """Post a form (UTF-8) under the same guard, limits and politeness as ``get``.
+
+        Only 307 and 308 are followed, with the same form: after the others a client may change to GET (RFC
+        9110, 15.4), which is not what was to be said. The body of the answer is cut off at ``max_bytes``.
+        """
+        try:
+            ask = Ask(
+                first=parse(url),
+                user_agent=self._user_agent,
+                accept=b"*/*",
+                max_bytes=max_bytes,
+                max_redirects=self._settings.max_redirects,
+                deadline=self._settings.deadline,
+                form=urlencode(fields).encode("ascii"),
+                truncate=True,
+            )
+        except UnusableURLError as error:
+            return FetchFailure(masked(url), *explain(error, ""))
+        return await self._send(ask)
+
+    async def _send(self, ask: Ask) -> Fetched | FetchFailure:
+        journey = _Journey(ask, ask.first)
         try:
             return await self._travel(journey)
         except Exception as error:  # the boundary: explain() logs what it does not know
@@ -182,7 +212,7 @@ class WebClient:
                 if refusal is not None:
                     return journey.failed(refusal.problem, refusal.detail, refusal.retry_after)
             answer = await self._in_turn(journey)
-            if not answer.redirects:
+            if not answer.redirects or (journey.ask.form is not None and answer.status not in (307, 308)):
                 return journey.arrived(answer)
             journey.redirect(answer)
 
@@ -200,9 +230,13 @@ class WebClient:
             started = self._clock()
             try:
                 async with asyncio.timeout(journey.ask.deadline - journey.seconds):
-                    answer = await self._exchange(journey.ask, journey.target)
+                    answer = await self._exchange(journey.ask, journey.target, proxy)
+            except (TimeoutError, httpcore.TimeoutException):
+                self.hosts.fell_silent(host)
+                raise
             finally:
                 journey.seconds += self._clock() - started
+        self.hosts.answered(host)
         self._heed_pause(host, answer)
         return answer
 
@@ -214,16 +248,17 @@ class WebClient:
             seconds = _DEFAULT_PAUSE
         self.hosts.pause(host, seconds or 0.0)
 
-    async def _exchange(self, ask: Ask, target: Target) -> Answer:
+    async def _exchange(self, ask: Ask, target: Target, proxy: str | None) -> Answer:
         seconds = self._settings.timeout
         request = httpx.Request(
-            "GET",
-            f"{target.scheme}://{target.authority}",
+            "GET" if ask.form is None else "POST",
+            origin_url(target),
             headers=build_headers(ask, target),
+            content=ask.form,
             extensions={
                 "timeout": {"connect": seconds, "read": seconds, "write": seconds},
                 "target": target.path,
-                "proxy": self._routes.proxy_for(target),
+                "proxy": proxy,
             },
         )
         response = await self._transport.handle_async_request(request)

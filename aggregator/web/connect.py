@@ -12,6 +12,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeAlias
 
 import httpcore
@@ -39,6 +40,8 @@ class SystemResolver:
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses of a host, in the order of preference of RFC 6724."""
+        with suppress(ValueError):
+            return [str(ipaddress.ip_address(host))]  # nothing to ask anybody about
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _getaddrinfo, host, port)
 

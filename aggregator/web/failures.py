@@ -43,7 +43,7 @@ _KINDS: tuple[tuple[type[Exception], FetchProblem, str], ...] = (
     (TooManyRedirectsError, FetchProblem.TOO_MANY_REDIRECTS, "{error}"),
     (BodyTooLargeError, FetchProblem.TOO_LARGE, "The answer of {host} is larger than allowed."),
     (NameNotResolvedError, FetchProblem.DNS, "The name {host} cannot be resolved."),
-    (HostPausedError, FetchProblem.PAUSED, "{host} has asked us to wait."),
+    (HostPausedError, FetchProblem.PAUSED, "{host} {error}."),
     (TimeoutError, FetchProblem.TIMEOUT, "{host} took too long to answer completely."),
     (httpcore.ConnectTimeout, FetchProblem.TIMEOUT, "{host} cannot be connected to in time."),
     (httpcore.TimeoutException, FetchProblem.TIMEOUT, "{host} fell silent."),

@@ -9,6 +9,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from typing import TypeAlias
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -76,6 +77,7 @@ def _embedded_v4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
     return None
 
 
+@lru_cache(maxsize=4096)  # asked several times for each request
 def literal_address(host: str) -> Address | None:
     """The address that a host name spells, in any notation that the C library reads (S03), or None for names.
 

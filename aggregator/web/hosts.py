@@ -13,14 +13,17 @@ from email.utils import parsedate_to_datetime
 MAX_PAUSE = 86400.0
 """Seconds a single answer may silence a whole host: one bad path must not freeze it for good (B09, B14)."""
 
+_SILENCES = 3
+_SILENT_SECONDS = 600.0
+
 _TIDY_AT = 4096  # hosts
 
 
 class HostPausedError(Exception):
-    """The host has asked us to wait."""
+    """The host is left alone for so many seconds. The text says why, behind the host's name."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
+    def __init__(self, seconds: float, *, silent: bool) -> None:
+        super().__init__("does not answer and is left alone" if silent else "has asked us to wait")
         self.seconds = seconds
 
 
@@ -30,6 +33,7 @@ class _Host:
     users: int = 0
     next_start: float = 0.0  # monotonic
     paused_until: float = 0.0  # monotonic
+    silences: int = 0  # time-outs in a row
 
     def is_idle(self, now: float) -> bool:
         return not self.users and self.next_start <= now and self.paused_until <= now
@@ -87,6 +91,20 @@ class Hosts:
         until = self._clock() + min(max(seconds, 0.0), MAX_PAUSE)
         state.paused_until = max(state.paused_until, until)
 
+    def fell_silent(self, host: str) -> None:
+        """Note a time-out; after a few in a row the host is left alone for a while.
+
+        Fifty feeds of a host that hangs must not hold up all others for fifty time-outs (case L38).
+        """
+        state = self._state(host)
+        state.silences += 1
+        if state.silences >= _SILENCES:
+            self.pause(host, _SILENT_SECONDS)
+
+    def answered(self, host: str) -> None:
+        """Note an answer, whatever it was."""
+        self._state(host).silences = 0
+
     def paused_until(self, host: str) -> float | None:
         """Return when the host's pause ends (monotonic seconds), or None if it is in none."""
         state = self._hosts.get(host)
@@ -107,7 +125,7 @@ class Hosts:
     def _refuse_paused(self, state: _Host) -> None:
         seconds = state.paused_until - self._clock()
         if seconds > 0:
-            raise HostPausedError(seconds)
+            raise HostPausedError(seconds, silent=state.silences >= _SILENCES)
 
     async def _space(self, state: _Host) -> None:
         now = self._clock()

@@ -22,7 +22,7 @@ from aggregator.web.routes import make_proxy
 # better.
 _POOLS = 32
 _KEEPALIVE_SECONDS = 5.0
-_MIN_KEPT = 4
+_MIN_KEPT = 2
 
 PROXY_CONNECTIONS = 8
 """Requests open at once through one proxy, which all hosts share. Small proxies queue no more than five
@@ -67,6 +67,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             request.method,
             httpcore.URL(scheme=url.scheme, host=host, port=url.port, target=extensions["target"]),
             headers=request.headers.raw,
+            content=request.content,
             extensions={"timeout": extensions["timeout"]},
         )
         response = await self._pool_for(proxy, url.host).handle_async_request(sent)

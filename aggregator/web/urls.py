@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urljoin
 
 import httpx
@@ -91,6 +92,11 @@ def parse(url: str) -> Target:
     )
 
 
+def origin_url(target: Target) -> httpx.URL:
+    """Return the URL of scheme, host and port, as httpx has it."""
+    return _parse_authority(target.scheme, target.authority)
+
+
 def follow(current: Target, location: bytes) -> Target:
     """Resolve a Location header (RFC 3986, 5; D08). Credentials that it carries are dropped.
 
@@ -123,6 +129,7 @@ def as_text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+@lru_cache(maxsize=4096)  # scheme, host and port come again with every poll
 def _parse_authority(scheme: str, authority: str) -> httpx.URL:
     try:
         parsed = httpx.URL(f"{scheme}://{authority}/")

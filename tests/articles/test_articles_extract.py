@@ -55,6 +55,22 @@ def test_an_article_is_read_without_what_stands_around_it(
     assert got.title == "Hainfeld baut eine neue Brücke"
 
 
+def test_what_a_selector_names_is_taken_out_before_the_page_is_read(
+    news_page: Build, paragraphs: dict[str, tuple[str, ...]]
+) -> None:
+    box = f'<aside class="Related box">{"Auch lesenswert ist dieser andere Artikel hier. " * 20}</aside>'
+    for stripped in ((".box",), ("aside.Related",), ("p > em:first-child, aside",), (".ad", "aside[class]")):
+        page = news_page(lang="de").replace("</article>", f"{box}</article>", 1)
+        assert "Auch lesenswert" not in read(page, strip=stripped).text
+        assert paragraphs["de"][-1] in read(page, strip=stripped).text
+
+
+@pytest.mark.parametrize("selector", ["body", "*"])
+def test_a_selector_that_takes_everything_leaves_what_the_feed_says(news_page: Build, selector: str) -> None:
+    got = read(news_page(), strip=(selector,))
+    assert (got.status, got.title) == (ArticleStatus.TEASER, ENTRY.title)
+
+
 def test_what_the_page_says_of_itself_is_read(news_page: Build) -> None:
     node = {
         "@context": "https://schema.org",

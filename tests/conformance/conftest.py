@@ -67,6 +67,7 @@ class Request:
     raw: bytes
     at: datetime
     scheme: str
+    body: bytes = b""
 
     @property
     def method(self) -> bytes:
@@ -179,6 +180,8 @@ class Site:
             while True:
                 raw = await reader.readuntil(b"\r\n\r\n")
                 request = Request(raw, self._clock.now, scheme)
+                if length := int(request.headers.get("content-length", 0)):
+                    request = replace(request, body=await reader.readexactly(length))
                 self.log.append(request)
                 self.open += 1
                 self.most_open = max(self.most_open, self.open)
@@ -252,11 +255,11 @@ class Daemon:
     def cycle(self, scope: Scope | None = None, *, after: timedelta = timedelta(0)) -> CycleCount:
         """Poll and fetch once, as ``aggregator poll`` does; what the articles mean is no matter here."""
         self.clock.move(after)
-        return self._run(lambda services: poll_and_fetch(services, scope or Scope()))
+        return self.run(lambda services: poll_and_fetch(services, scope or Scope()))
 
     def whole_cycle(self) -> CycleCount:
         """Poll, fetch, analyse and cluster once."""
-        return self._run(lambda services: run_cycle(services, Scope()))
+        return self.run(lambda services: run_cycle(services, Scope()))
 
     def live(self, length: timedelta) -> None:
         """Run as the service does, in accelerated time: from one moment at which work is due to the next."""
@@ -268,7 +271,7 @@ class Daemon:
                     await poll_and_fetch(services, Scope())
                 self.clock.move(max(LOOK, min(await self._until_next(services), end - self.clock.now + LOOK)))
 
-        self._run(serve)
+        self.run(serve)
 
     async def _until_next(self, services: Any) -> timedelta:
         due = (
@@ -279,7 +282,9 @@ class Daemon:
         found = await services.writer.write(lambda db: db.execute(due, (moment,)).fetchone()[0])
         return datetime.fromisoformat(found) - self.clock.now if found else timedelta(days=1)
 
-    def _run(self, work: Callable[[Any], Any]) -> Any:
+    def run(self, work: Callable[[Services], Any]) -> Any:
+        """Start, let ``work`` do what it likes with the services, and end."""
+
         async def main(writer: Writer) -> Any:
             clock = self.clock
             async with (

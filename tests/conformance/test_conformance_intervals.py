@@ -372,16 +372,33 @@ def test_b23_after_three_days_of_sleep_each_feed_is_asked_once(site, daemon, bus
     assert sorted(request.target for request in site.log[asked:]) == ["/a", "/b"]
 
 
-def test_b24_a_clock_set_back_a_year_stops_no_polling(site, daemon, busy):
+@pytest.mark.parametrize("days", [1, 30, 365])
+def test_b24_a_clock_set_back_stops_no_polling(site, daemon, busy, days):
     busy()
     daemon.subscribe(site.url())
     daemon.live(3 * HOUR)
-    daemon.clock.now -= timedelta(days=365)
+    daemon.clock.now -= timedelta(days=days)
     began, asked = daemon.clock.now, len(site.log)
     daemon.live(3 * HOUR)
     later = [request.at - began for request in site.log[asked:]]
     assert later[0] <= HOUR
     assert all(b - a >= HOUR for a, b in itertools.pairwise(later))
+
+
+def test_b24_nor_does_it_keep_a_host_paused_or_a_page_unread(site, daemon, reply, rss):
+    """Both were seen by a clock that was a year ahead."""
+    site.on("/feed", reply(200, rss("page", links=site.url("", "paper.example")), [("ETag", '"1"')]))
+    site.on("/slow", reply(429, b"", [("Retry-After", "7200")]), reply(200, rss("a"), [("ETag", '"1"')]))
+    site.on("/page", reply(500))
+    settings = "compute: {kind: inline}\nnetwork: {allow_private: [127.0.0.0/8]}"
+    daemon.subscribe(site.url(), site.url("/slow", "slow.example"), settings=settings)
+    daemon.clock.now += timedelta(days=365)
+    daemon.cycle()
+    daemon.clock.now -= timedelta(days=365)
+    site.on("/page", reply(404))
+    daemon.live(2 * HOUR)
+    assert len(site.asked("/slow")) >= 2
+    assert daemon.row("SELECT status FROM articles") == ("gone",)
 
 
 @pytest.mark.parametrize("day", ["2026-03-28T20:00:00+00:00", "2026-10-24T20:00:00+00:00"])

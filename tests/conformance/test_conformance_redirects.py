@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpcore
 import pytest
 
 LATER = timedelta(hours=27)
@@ -38,6 +39,67 @@ def test_d01_a_permanent_redirect_is_learned_after_days_and_the_old_url_kept(
     assert followed[-1].at - followed[0].at >= timedelta(days=7)
     assert len(site.asked("/new")) > len(followed)
     assert daemon.row("SELECT count(*) FROM entries") == (1,)
+
+
+@pytest.mark.parametrize("end", [404, 500])
+def test_d01_a_feed_whose_new_place_vanishes_is_looked_for_at_its_own_url_again(
+    site, daemon, learned, reply, rss, end
+):
+    site.on("/feed", reply(301, b"", [("Location", site.url("/new", "new.example"))]))
+    site.on("/new", reply(200, rss("a"), [ETAG]))
+    assert learned()
+    site.on("/new", reply(end))
+    asked = len(site.asked("/feed"))
+    daemon.live(timedelta(days=9))
+    assert daemon.row("SELECT moved_to, state FROM feeds") == (site.url("/new", "new.example"), "failing")
+    assert 1 <= len(site.asked("/feed")) - asked <= 3  # it still points there
+    site.on("/feed", reply(200, rss("a", "b"), [ETAG]))
+    daemon.live(timedelta(days=9))
+    assert daemon.row("SELECT moved_to, state FROM feeds") == (None, "active")
+    assert daemon.row("SELECT count(*) FROM entries") == (2,)
+
+
+@pytest.fixture
+def usual_ports(site, monkeypatch):
+    """Lead connections to port 80 and 443 to the site's."""
+    site.listen("https", "feeds.example")
+    ports = {80: site.ports["http"], 443: site.ports["https"]}
+    real = httpcore.AnyIOBackend.connect_tcp
+
+    async def connect(self, host, port, *rest, **more):
+        return await real(self, host, ports[port], *rest, **more)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_d01_the_same_address_by_https_is_believed_at_once(site, daemon, usual_ports, reply, rss, status):
+    def answer(request):
+        there = [("Location", "https://feeds.example/feed?a=1")]
+        return reply(200, rss("a"), [ETAG]) if request.scheme == "https" else reply(status, b"", there)
+
+    site.on("/feed", answer)
+    daemon.subscribe("http://feeds.example/feed?a=1")
+    daemon.cycle()
+    daemon.cycle(after=LATER)
+    assert [request.scheme for request in site.log] == ["http", "https", "https"]
+    assert site.log[-1].validators[0] == b'"1"'
+    assert daemon.row("SELECT url, moved_to, state FROM feeds") == (
+        "http://feeds.example/feed?a=1",
+        "https://feeds.example/feed?a=1",
+        "active",
+    )
+
+
+def test_d01_https_with_a_certificate_that_cannot_be_trusted_is_not_believed(
+    site, daemon, usual_ports, reply, rss
+):
+    site.on("/feed", reply(301, b"", [("Location", "https://other.example/feed")]))
+    daemon.subscribe("http://other.example/feed")
+    daemon.live(timedelta(days=21))
+    assert {request.scheme for request in site.log} == {"http"}
+    assert daemon.row("SELECT moved_to, state FROM feeds") == (None, "failing")
+    assert daemon.row("SELECT DISTINCT outcome FROM polls") == ("tls",)
 
 
 @pytest.mark.parametrize("status", [302, 303, 307])

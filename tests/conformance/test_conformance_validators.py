@@ -162,6 +162,31 @@ def test_a12_neither_does_one_that_is_too_large_or_cut_off(site, daemon, reply, 
     assert [request.validators[0] for request in site.asked("/feed")] == [None, b'"1"', b'"1"', b'"1"']
 
 
+def test_a12_a_document_that_breaks_off_is_read_but_hides_nothing_behind_its_validator(
+    site, daemon, reply, rss
+):
+    """Its server died while it wrote, and closed the connection as if that were all."""
+    cut = rss("a", "b", "c").partition(b"<item><guid isPermaLink='false'>c")[0]
+    whole = reply(200, rss("a", "b", "c"), [("ETag", '"2"')])
+    site.on("/feed", reply(200, rss("a"), [("ETag", '"1"')]), reply(200, cut, [("ETag", '"2"')]), whole)
+    daemon.subscribe(site.url())
+    for _ in range(4):
+        daemon.cycle(after=LATER)
+    sent = [request.validators[0] for request in site.asked("/feed")]
+    assert sent == [None, b'"1"', b'"1"', b'"2"']
+    assert daemon.rows("SELECT title FROM entries ORDER BY id") == [("a",), ("b",), ("c",)]
+    assert "breaks off" in daemon.row("SELECT detail FROM polls WHERE id = 2")[0]
+
+
+def test_a12_a_document_that_always_breaks_off_is_how_the_feed_is(site, daemon, reply, rss):
+    site.on("/feed", reply(200, rss("a").replace(b"</rss>", b""), [("ETag", '"1"')]))
+    daemon.subscribe(site.url())
+    for _ in range(3):
+        daemon.cycle(after=LATER)
+    assert [request.validators[0] for request in site.asked("/feed")] == [None, None, b'"1"']
+    assert daemon.row("SELECT count(*), min(state) FROM feeds") == (1, "active")
+
+
 @pytest.mark.parametrize("status", [500, 503, 429, 404])
 def test_a13_an_error_with_an_etag_moves_no_validator(sent, reply, rss, status):
     good = reply(200, rss("a"), [("ETag", '"1"'), ("Last-Modified", BEFORE)])

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import logging
+import random
 import re
 from datetime import timedelta
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,6 +22,11 @@ from aggregator.cli import call
 
 TEMPLATES = "{{7*7}} {0.__class__} %s%n%d ${7*7} #{7*7}"
 SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+PROSE = (
+    "the bridge over river was opened by mayor after two years of work and council said that cost had risen"
+    " to eighteen million while opposition called for inquiry into delays which engineers blamed on floods"
+)
+MARKDOWN = ("h1", "h2", "h3", "p", "strong", "em", "blockquote", "ul", "ol", "li", "a", "br", "hr")
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -55,10 +62,17 @@ def payloads(suite):
 
 @pytest.fixture
 def shown(site, daemon, reply, tmp_path, capsys):
-    """Poll a feed that says the strings wherever it can; return what a command prints of it."""
+    """Poll a feed that says the strings wherever it can; return what a command prints of it.
+
+    ``page`` makes the page behind each entry of its string; without it no pages are asked for.
+    """
     (tmp_path / "feeds.yaml").write_text("feeds: []\n", encoding="utf-8")
 
-    def show(strings):
+    def show(strings, page=None):
+        settings = "compute: {kind: inline}\nnetwork: {allow_private: [127.0.0.0/8]}"
+        for number, text in enumerate(strings if page else ()):
+            body = page(number, text).encode("utf-8", "replace")
+            site.on(f"paper{number}.example/{number}", reply(200, body, [("Content-Type", "text/html")]))
         items = [
             {
                 "id": f"{number} {text}", "url": site.url(f"/{number}", f"paper{number}.example"),
@@ -76,7 +90,8 @@ def shown(site, daemon, reply, tmp_path, capsys):
                 "items": items[start : start + 900],
             }  # fmt: skip
             site.on(f"/feed{start}", reply(200, json.dumps(document).encode()))
-        daemon.subscribe(*(site.url(f"/feed{start}") for start in range(0, len(items), 900)))
+        urls = [site.url(f"/feed{start}") for start in range(0, len(items), 900)]
+        daemon.subscribe(*urls, **({"settings": settings} if page else {}))
         daemon.whole_cycle()
         capsys.readouterr()
 
@@ -95,11 +110,22 @@ def _digest(run, form):
     return run("digest", "--format", form, "--limit", "1000", "--since", "24h")
 
 
-@EVERY
-def test_s28_s29_s31_no_payload_is_active_in_any_digest(payloads, shown, daemon, database, every):
-    harmless = Shape(_digest(shown(["Harmless words", "that are five"]), "html"))
-    daemon.database = database.with_name("hostile.db")
-    run = shown(payloads[::every])
+def _page(number: int, text: str) -> str:
+    """Return an article's page that says a string wherever a page can: as markup, escaped, and as data."""
+    words = random.Random(number).choices(PROSE.split(), k=120)  # noqa: S311
+    prose = [" ".join(words[at : at + 30]).capitalize() + "." for at in range(0, 120, 30)]
+    data = json.dumps({"@type": "NewsArticle", "headline": text, "author": {"name": text}, "url": text})
+    return (
+        f"<!doctype html><html><head><title>{text}</title><meta name='author' content='{escape(text)}'>"
+        f"<meta property='og:title' content='{escape(text)}'><link rel='canonical' href='{escape(text)}'>"
+        f"<script type='application/ld+json'>{data}</script></head><body><article><h1>{escape(text)}</h1>"
+        f"<p>{prose[0]}</p>{text}<p>{prose[1]} {text} {prose[2]}</p><p><a href='{escape(text)}'>{prose[3]}"
+        f"</a> {escape(text)}</p></article></body></html>"
+    )
+
+
+def _judge(run, harmless: Shape) -> None:
+    """No digest of any format has an element, an attribute or an address that is a stranger's."""
     shape = Shape(_digest(run, "html"))
     assert shape.tags <= harmless.tags | {"a", "li", "ul", "ol", "details", "summary", "blockquote", "p"}
     assert not {
@@ -107,29 +133,47 @@ def test_s28_s29_s31_no_payload_is_active_in_any_digest(payloads, shown, daemon,
     }
     assert all(re.match(r"https?://|#", link) for link in shape.links)
     markdown = Shape(MarkdownIt("gfm-like", {"linkify": False}).render(_digest(run, "md")))
-    assert markdown.tags <= {
-        "h1",
-        "h2",
-        "h3",
-        "p",
-        "strong",
-        "em",
-        "blockquote",
-        "ul",
-        "ol",
-        "li",
-        "a",
-        "br",
-        "hr",
-    }
+    assert markdown.tags <= set(MARKDOWN)
     assert all(re.match(r"https?://", link) for link in markdown.links)
-    atom = etree.fromstring(_digest(run, "atom").encode())
+    _judge_atom(etree.fromstring(_digest(run, "atom").encode()))
+    json.loads(_digest(run, "json"))
+    assert not CONTROLS.search(_digest(run, "text"))
+
+
+def _judge_atom(atom) -> None:
     for element in atom.iter("{*}link"):
         assert re.match(r"https?://|tag:|urn:", element.get("href", ""))
     for element in atom.iter("{*}content", "{*}summary", "{*}title"):
         inner = Shape("".join(element.itertext())) if element.get("type") == "html" else Shape("")
         assert inner.tags <= {"p", "ul", "li", "a", "strong", "em", "blockquote", "h2", "h3", "br"}
         assert all(re.match(r"https?://", link) for link in inner.links)
+
+
+@EVERY
+def test_s28_s29_s31_no_payload_is_active_in_any_digest(payloads, shown, daemon, database, every):
+    harmless = Shape(_digest(shown(["Harmless words", "that are five"]), "html"))
+    daemon.database = database.with_name("hostile.db")
+    _judge(shown(payloads[::every]), harmless)
+
+
+@EVERY
+def test_s28_s30_no_page_made_of_a_payload_is_active_in_any_digest(payloads, shown, daemon, database, every):
+    harmless = Shape(_digest(shown(["Harmless words", "that are five"], _page), "html"))
+    daemon.database = database.with_name("hostile.db")
+    run = shown(payloads[::every], _page)
+    (read,) = daemon.row("SELECT count(*) FROM articles WHERE status = 'full'")
+    assert read > 0.8 * len(payloads[::every])
+    _judge(run, harmless)
+    for title, author, text in daemon.rows("SELECT title, author, text FROM articles"):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", f"{title}{author}{text}")
+
+
+@EVERY
+def test_s32_s35_pages_made_of_naughty_strings_pass_through_to_every_output(suite, shown, daemon, every):
+    run = shown(suite("security.zip", "blns.json")[::every], _page)
+    assert daemon.row("SELECT count(*) FROM articles WHERE status = 'full'")[0] > 0
+    for form in ("html", "md", "atom", "text"):
+        assert not CONTROLS.search(_digest(run, form)), form
     json.loads(_digest(run, "json"))
 
 
@@ -147,11 +191,14 @@ def test_s32_s33_s34_s35_naughty_strings_pass_through_poll_store_search_digest_a
     json.loads(_digest(run, "json"))
     for words in (["search", "needle"], ["feeds"], ["show", "1"], ["status"]):
         assert not CONTROLS.search(run(*words)), words
-    for text in [*strings[:25], '"', "C++", "a-b", "NEAR(", "(" * 200, "col:x", "x' OR 1=1 --"]:
+    for text in [*strings[::every], '"', "C++", "a-b", "NEAR(", "(" * 200, "col:x", "x' OR 1=1 --"]:
         run("search", "--", text or "x")
     lines = run("export").splitlines()
     assert len(lines) == daemon.row("SELECT count(*) FROM articles")[0]
     assert all(isinstance(json.loads(line), dict) for line in lines)
+    rows = list(csv.DictReader(io.StringIO(run("export", "--format", "csv"), newline="")))
+    assert len(rows) == len(lines)
+    assert etree.fromstring(run("export-opml").encode()).tag == "opml"
 
 
 @pytest.mark.parametrize("form", ["html", "md", "text"])

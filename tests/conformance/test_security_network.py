@@ -10,6 +10,7 @@ import httpcore
 import pytest
 
 from aggregator.config import ConfigError
+from aggregator.model import FetchFailure
 
 LATER = timedelta(hours=27)
 ETAG = ("ETag", '"1"')
@@ -118,6 +119,18 @@ def test_s01_no_vector_connects_by_way_of_robots_txt(vectors, site, daemon, name
         site.on(f"h{number}.example/robots.txt", reply(302, b"", [("Location", url.encode())]))
     daemon.subscribe(site.url(), settings="compute: {kind: inline}\nnetwork: {allow_private: [.example]}")
     daemon.cycle()
+    _judge(connected)
+
+
+def test_s01_no_vector_connects_as_a_hub(vectors, daemon, connected):
+    urls = {url for row in vectors for url in _urls(row)}
+    daemon.subscribe("https://news.example/feed", settings="compute: {kind: inline}")
+
+    async def post(services):
+        for url in urls:
+            assert isinstance(await services.web.post_form(url, {"a": "b"}, max_bytes=100), FetchFailure)
+
+    daemon.run(post)
     _judge(connected)
 
 

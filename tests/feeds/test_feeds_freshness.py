@@ -23,6 +23,12 @@ def test_max_age_less_age_is_the_lifetime(now):
     assert lifetime(headers(cache_control="max-age=600", age="900"), now) == 0
 
 
+def test_age_shortens_what_expires_gives_too(now):
+    dates = {"date": "Sun, 01 Mar 2026 12:00:00 GMT", "expires": "Sun, 01 Mar 2026 13:00:00 GMT"}
+    assert lifetime(headers(**dates, age="600"), now) == 3000
+    assert lifetime(headers(**dates, age="9999"), now) == 0
+
+
 def test_a_silent_server_has_no_lifetime(now):
     assert lifetime((), now) is None
     assert lifetime(headers(cache_control="private, must-revalidate"), now) is None

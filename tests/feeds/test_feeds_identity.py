@@ -13,9 +13,11 @@ from aggregator.feeds.identity import (
     MOST_REVISIONS,
     EntryPlan,
     KnownEntry,
+    Seen,
     alias_of,
     lookup_keys,
     match_entries,
+    see_entry,
 )
 from aggregator.model import ParsedEntry
 
@@ -34,7 +36,8 @@ class Feed:
         self.rows: dict[int, KnownEntry] = {}
 
     def poll(self, *entries: ParsedEntry) -> EntryPlan:
-        plan = match_entries(entries, self._known(entries), first_poll=not self.rows)
+        seen = [see_entry(one) for one in entries]
+        plan = match_entries(seen, self._known(seen), first_poll=not self.rows)
         for update in plan.updated:
             self.rows[update.id] = replace(
                 self.rows[update.id],
@@ -53,8 +56,8 @@ class Feed:
         assert len({row.guid for row in self.rows.values()}) == len(self.rows)
         return plan
 
-    def _known(self, entries: Sequence[ParsedEntry]) -> list[KnownEntry]:
-        keys = lookup_keys(entries)
+    def _known(self, seen: Sequence[Seen]) -> list[KnownEntry]:
+        keys = lookup_keys(seen)
         return [
             row
             for row in self.rows.values()

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.feeds.schedule import (
+    Lease,
     PollResult,
     PollRules,
+    address,
     believed_redirect,
     is_due,
     moved,
@@ -477,3 +479,34 @@ def test_whatever_happens_a_feed_that_lives_is_asked_again_within_a_month_and_no
         assert state.next_poll_at is not None
         assert now + RULES.min_interval <= state.next_poll_at <= now + RULES.asked_cap + 2 * DAY
         now = state.next_poll_at
+
+
+def test_a_lease_stretches_what_we_choose_and_nothing_that_was_asked_for(now):
+    held = replace(RULES, lease=Lease(now + 10 * DAY))
+    busy = FeedState(entry_gap_seconds=60, last_success_at=now - HOUR)
+    assert wait(busy, ok(new_entries=60), now, held) == 4 * HOUR
+    assert wait(busy, ok(new_entries=60, hints=PollHints(ttl_seconds=5 * 3600)), now, held) == 5 * HOUR
+    assert wait(busy, ok(new_entries=60), now, replace(held, adaptive=False)) == HOUR
+    assert wait(busy, ok(new_entries=60), now, replace(RULES, lease=Lease(now + 2 * HOUR))) == 2 * HOUR
+    assert wait(busy, ok(new_entries=60), now, replace(RULES, lease=Lease(now + HOUR / 2))) == HOUR
+
+
+def test_a_change_that_was_told_of_and_not_found_is_asked_for_again_at_the_usual_time(now):
+    told = replace(RULES, lease=Lease(now + 10 * DAY, announced=True))
+    busy = FeedState(entry_gap_seconds=60, last_success_at=now - HOUR, validators=Validators(URL, b'"1"'))
+    assert wait(busy, not_modified(), now, told) == HOUR
+    assert wait(busy, ok(new_entries=60), now, told) == 4 * HOUR
+
+
+def test_a_feed_that_has_moved_is_asked_at_its_own_url_after_each_fifth_failure():
+    asked = [address(URL, "http://new.example/", FeedState(failures=n)) == URL for n in range(11)]
+    assert asked == [n in (5, 10) for n in range(11)]
+    plain = URL.replace("https:", "http:")
+    assert {address(plain, URL, FeedState(failures=n)) for n in range(11)} == {URL}
+    assert address(URL, None, FeedState()) == URL
+
+
+def test_a_browser_check_in_front_of_a_feed_is_said_in_the_sentence(now):
+    result = failed(403, (("cf-mitigated", b"challenge"),))
+    said = next_state(FeedState(), result, now, RULES, 0).last_error
+    assert said == "The server answered 403 Forbidden: it asks for a browser check."

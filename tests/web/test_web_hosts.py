@@ -199,3 +199,31 @@ async def test_waiting_for_a_turn_does_not_count_against_the_deadline(web, serve
     fetched = await asyncio.gather(*(get(client, server.url(f"/{n}"), deadline=50.0) for n in range(4)))
     assert [answer.status for answer in fetched] == [200] * 4
     assert clock() == 1300.0
+
+
+async def test_l38_a_host_that_hangs_costs_a_few_time_outs_and_no_more(web, serve, get):
+    """Of fifty feeds on it, that is: the others say that it does not answer, and are asked later."""
+    hang = asyncio.Event()
+
+    async def silent(_request, _writer):
+        await hang.wait()
+
+    server = await serve({"*": silent})
+    client = web(timeout=0.05, per_host=2)
+    failures = await asyncio.gather(*(get(client, server.url(f"/{n}")) for n in range(50)))
+    hang.set()
+    problems = [failure.problem for failure in failures]
+    assert 3 <= problems.count(FetchProblem.TIMEOUT) <= 4
+    paused = [failure for failure in failures if failure.problem is FetchProblem.PAUSED]
+    assert len(paused) == 50 - problems.count(FetchProblem.TIMEOUT)
+    assert {failure.detail for failure in paused} == {"127.0.0.1 does not answer and is left alone."}
+    assert all(500 < failure.retry_after <= 600 for failure in paused)
+
+
+async def test_an_answer_makes_earlier_silence_forgotten():
+    hosts = _hosts(Clock())
+    for _ in range(5):
+        hosts.fell_silent("a")
+        hosts.fell_silent("a")
+        hosts.answered("a")
+    assert hosts.paused_until("a") is None
