@@ -1,27 +1,27 @@
-"""Measures clustering, with the code that the service runs: python benchmarks/clustering.py
-[quality|order|days|growth].
+"""Measures clustering, with the code that the service runs.
+
+    python -m benchmarks.clustering [quality|order|days|growth] [SET ...]
 
 quality  every labelled set that is present, clustered at once: the table of docs/clustering.md
 order    the same articles in other orders and batches, against all at once
 days     a newsroom revealed in ten steps: ids kept, the result against all at once
 growth   one batch of 1,000 new articles among 10,000 and 100,000 of thirty days
+
+With names of sets (dev, own, ...), only those that are named.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import resource
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
-from datasets import NOW, SHARED, Row, load_sets, make_members
 
 from aggregator.model import Grouping, Member, Text
 from aggregator.reports.cluster import ClusterSettings, group
@@ -30,36 +30,12 @@ from aggregator.reports.features import HEADER_BYTES, VECTORS, make_features
 from aggregator.reports.ids import reconcile
 from aggregator.reports.score import load_weights, score_pairs
 from aggregator.reports.window import make_window
+from benchmarks.datasets import NOW, Labelled, judged_pairs, load_sets, make_members
+from benchmarks.scoring import bcubed, copies, pairs
 
 SETTINGS = ClusterSettings()
-Labels = Mapping[int, object]
-
-
-def bcubed(gold: Labels, found: Labels) -> tuple[float, float, float]:
-    """Precision, recall and F1 per article (Amigo et al. 2009)."""
-    both = Counter((gold[i], found[i]) for i in gold)
-    in_gold, in_found = Counter(gold.values()), Counter(found[i] for i in gold)
-    precision = sum(n * n / in_found[f] for (_, f), n in both.items()) / len(gold)
-    recall = sum(n * n / in_gold[g] for (g, _), n in both.items()) / len(gold)
-    return precision, recall, f1(precision, recall)
-
-
-def f1(precision: float, recall: float) -> float:
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def pair_f1(gold: Labels, found: Labels, kind: Mapping[int, str] | None = None) -> float:
-    """F1 over pairs of articles; with ``kind`` (languages), only over pairs of two kinds."""
-
-    def pairs(keys: Mapping[int, object]) -> int:
-        every = sum(n * (n - 1) // 2 for n in Counter(keys.values()).values())
-        if kind is None:
-            return every
-        return every - sum(n * (n - 1) // 2 for n in Counter((keys[i], kind[i]) for i in keys).values())
-
-    right = pairs({i: (gold[i], found[i]) for i in gold})
-    total = pairs(found) + pairs(gold)
-    return 2 * right / total if total else 1.0
+Labels = Mapping[int, Hashable]
+Sets = Mapping[str, Sequence[Labelled]]
 
 
 def labels_of(grouping: Grouping) -> dict[int, int]:
@@ -70,13 +46,13 @@ def cluster_all(members: Sequence[Member]) -> Grouping:
     return group(members, frozenset(member.article_id for member in members), (), SETTINGS)
 
 
-def quality() -> None:
+def quality(sets: Sets) -> None:
     encoder = load_encoder()
     print(
         f"{'set':12} {'articles':>8} {'BCubed P':>8} {'R':>6} {'F1':>6} {'pairs':>6} "
         f"{'cross':>6} {'copies':>6} {'seconds':>7}"
     )
-    for name, rows in load_sets().items():
+    for name, rows in sets.items():
         members = make_members(rows, encoder)
         started = time.perf_counter()
         grouping = cluster_all(members)
@@ -85,18 +61,19 @@ def quality() -> None:
         if name == "semeval22":
             semeval(rows, members, found)
             continue
-        gold = {k: row.label for k, row in enumerate(rows)}
-        p, r, f = bcubed(gold, found)
-        copies = copy_f1(rows, grouping) if any(row.copy_of for row in rows) else float("nan")
+        gold = {k: row.report for k, row in enumerate(rows)}
+        score = bcubed(gold, found)
+        copied = copy_f1(rows, grouping) if any(row.copy_of for row in rows) else float("nan")
         print(
-            f"{name:12} {len(rows):8} {p:8.3f} {r:6.3f} {f:6.3f} {pair_f1(gold, found):6.3f} "
-            f"{pair_f1(gold, found, languages):6.3f} {copies:6.3f} {seconds:7.1f}"
+            f"{name:12} {len(rows):8} {score['p']:8.3f} {score['r']:6.3f} {score['f1']:6.3f} "
+            f"{pairs(gold, found)['f1']:6.3f} {pairs(gold, found, languages)['f1']:6.3f} {copied:6.3f} "
+            f"{seconds:7.1f}"
         )
         if name == "og2021-dev":
             per_language(gold, found, languages)
         if name == "pages":
             alone = {k: row.key for k, row in enumerate(rows)}
-            print(f"{'':12} with every page labelled as unrelated: BCubed P {bcubed(alone, found)[0]:.3f}")
+            print(f"{'':12} with every page labelled as unrelated: BCubed P {bcubed(alone, found)['p']:.3f}")
 
 
 def per_language(gold: Labels, found: Labels, languages: Mapping[int, str]) -> None:
@@ -106,43 +83,30 @@ def per_language(gold: Labels, found: Labels, languages: Mapping[int, str]) -> N
     }
     print(
         f"{'':12} BCubed F1 by language: "
-        + " ".join(f"{lang} {bcubed(part, found)[2]:.3f}" for lang, part in parts.items())
+        + " ".join(f"{lang} {bcubed(part, found)['f1']:.3f}" for lang, part in parts.items())
     )
 
 
-def semeval(rows: Sequence[Row], members: Sequence[Member], found: Labels) -> None:
-    place = {row.key: k for k, row in enumerate(rows)}
-    pairs = [
-        json.loads(line)
-        for line in (SHARED / "clustering" / "semeval22-pairs.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    left = np.array([place[pair["id_a"]] for pair in pairs])
-    right = np.array([place[pair["id_b"]] for pair in pairs])
+def semeval(rows: Sequence[Labelled], members: Sequence[Member], found: Labels) -> None:
+    left, right, same, human = judged_pairs(row.key for row in rows)
     _, scores = score_pairs(
         make_window(members, SETTINGS.hours, SETTINGS.encoder), left, right, load_weights(SETTINGS.encoder)
     )
-    same = np.array([bool(pair["label"]) for pair in pairs])
-    human = np.array([pair["score"] for pair in pairs])
     together = np.array([found[a] == found[b] for a, b in zip(left.tolist(), right.tolist(), strict=True)])
     by_cluster, by_score = (
         2 * (said & same).sum() / (said.sum() + same.sum())
         for said in (together, scores >= load_weights(SETTINGS.encoder).threshold)
     )
     print(
-        f"{'semeval22':12} {len(pairs):8} pairs: F1 by cluster {by_cluster:.3f}, by score {by_score:.3f}; "
+        f"{'semeval22':12} {len(same):8} pairs: F1 by cluster {by_cluster:.3f}, by score {by_score:.3f}; "
         f"Pearson {-np.corrcoef(scores, human)[0, 1]:.3f}"
     )
 
 
-def copy_f1(rows: Sequence[Row], grouping: Grouping) -> float:
+def copy_f1(rows: Sequence[Labelled], grouping: Grouping) -> float:
     place = {row.key: k for k, row in enumerate(rows)}
-
-    def root(k: int) -> int:
-        return root(place[parent]) if (parent := rows[k].copy_of) else k
-
-    found = [(a, b) for a, b in grouping.copy_of.items() if b is not None]
-    right = sum(root(a) == root(b) for a, b in found)
-    return 2 * right / (len(found) + sum(row.copy_of is not None for row in rows))
+    gold = {k: place[row.copy_of] if row.copy_of else None for k, row in enumerate(rows)}
+    return copies(gold, grouping.copy_of)["f1"]
 
 
 def feed_in(
@@ -189,9 +153,9 @@ def surroundings(
     ]
 
 
-def order() -> None:
+def order(sets: Sets) -> None:
     encoder, dice = load_encoder(), random.Random(1)
-    for name, rows in load_sets().items():
+    for name, rows in sets.items():
         if name in ("neus", "semeval22", "pages"):
             continue
         members = make_members(rows, encoder)
@@ -207,26 +171,26 @@ def order() -> None:
                 continue
             found, _ = feed_in(members, [ids[k : k + size] for k in range(0, len(ids), size)])
             print(
-                f"{name:12} {what:9} by {size:3}: BCubed F1 with at once {bcubed(at_once, found)[2]:.3f}",
+                f"{name:12} {what:9} by {size:3}: BCubed F1 with at once {bcubed(at_once, found)['f1']:.3f}",
                 flush=True,
             )
 
 
-def days() -> None:
+def days(sets: Sets) -> None:
     encoder = load_encoder()
     for name in ("dev", "dev-kept", "own", "own-kept"):
-        rows = load_sets().get(name)
+        rows = sets.get(name)
         if not rows:
             continue
         members = make_members(rows, encoder)
-        gold = {k: row.label for k, row in enumerate(rows)}
+        gold = {k: row.report for k, row in enumerate(rows)}
         by_time = sorted(range(len(rows)), key=lambda k: (rows[k].published_at, k))
         cuts = [round(len(rows) * step / 10) for step in range(11)]
         found, redirects = feed_in(members, [by_time[a:b] for a, b in pairwise(cuts)])
         lost = [old for old in redirects if resolve(old, redirects) not in set(found.values())]
         print(
-            f"{name:9} in ten steps BCubed F1 {bcubed(gold, found)[2]:.3f}, "
-            f"at once {bcubed(gold, labels_of(cluster_all(members)))[2]:.3f}; "
+            f"{name:9} in ten steps BCubed F1 {bcubed(gold, found)['f1']:.3f}, "
+            f"at once {bcubed(gold, labels_of(cluster_all(members)))['f1']:.3f}; "
             f"ids ended {len(redirects)}, of which lost {len(lost)}"
         )
 
@@ -237,12 +201,12 @@ def resolve(cluster: int, redirects: Mapping[int, int]) -> int:
     return cluster
 
 
-def growth() -> None:
+def growth(sets: Sets) -> None:
     """Articles are made by mixing two reports' sentences: vectors, names and clusters of realistic sizes,
     not real news.
     """
     encoder = load_encoder()
-    base = [row for name, rows in load_sets().items() if name in ("own", "dev", "neus") for row in rows]
+    base = [row for name, rows in sets.items() if name in ("own", "dev", "neus") for row in rows]
     seconds = {}
     for total in (10_000, 100_000):
         members = invented(base, total, encoder)
@@ -273,7 +237,7 @@ def growth() -> None:
     print(f"time per article, 100,000 against 10,000: {seconds[100_000] / seconds[10_000]:.2f}")
 
 
-def invented(base: Sequence[Row], total: int, encoder) -> list[Member]:
+def invented(base: Sequence[Labelled], total: int, encoder) -> list[Member]:
     dice = random.Random(3)
     made, label = [], 0
     templates = make_members(base, encoder)
@@ -308,9 +272,19 @@ def blur(features: bytes, dice: random.Random) -> bytes:
     return features[:size] + moved.astype("<f2").tobytes() + features[fixed:]
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="quality", choices=("quality", "order", "days", "growth"))
-    {"quality": quality, "order": order, "days": days, "growth": growth}[parser.parse_args().what]()
+    measures = {"quality": quality, "order": order, "days": days, "growth": growth}
+    parser.add_argument("what", nargs="?", default="quality", choices=measures)
+    parser.add_argument("sets", nargs="*", metavar="SET")
+    args = parser.parse_args()
+    sets = load_sets()
+    if absent := set(args.sets) - sets.keys():
+        parser.error(f"no such set: {', '.join(sorted(absent))}; there are: {', '.join(sets)}")
+    measures[args.what]({name: sets[name] for name in args.sets or sets})
+
+
+if __name__ == "__main__":
+    main()

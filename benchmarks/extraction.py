@@ -1,6 +1,6 @@
 """Word F1 and time of the text that would be stored, beside trafilatura called on the same bytes.
 
-    python benchmarks/extraction.py [PAGES.zip]
+    python -m benchmarks.extraction [PAGES.zip]
 
 PAGES.zip holds ``gold.jsonl`` (one JSON object a line: id, html, url, text) and the pages. By default the
 one in ``../shared/suites``; where there is none, it says so and ends.
@@ -21,8 +21,8 @@ from trafilatura import extract
 
 from aggregator.articles import extract_article
 from aggregator.model import ArticleStatus, EntryText, Extraction
+from benchmarks.datasets import PAGES
 
-DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "suites" / "pages-news.zip"
 PASSES = 3
 
 
@@ -57,7 +57,7 @@ def seconds(run: Callable[[str, bytes], object], pages: list[tuple[str, bytes, s
 
 
 def main() -> None:
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGES
     if not path.exists():
         print(f"skipped: there is no {path.name} beside the repository; give its path as the argument")
         return

@@ -1,4 +1,5 @@
-"""Fits the weights of ``aggregator/reports/data``: python benchmarks/fit_weights.py [--background] [--write].
+"""Fits the weights of ``aggregator/reports/data``:
+python -m benchmarks.fit_weights [--background] [--write].
 
 Fitted on the project's own newsroom, and where present on dev.jsonl, NeuS, MEANTIME and SemEval-2022;
 never on OG2021, whose licence allows evaluation only. Each set has an intercept of its own while fitting
@@ -16,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from datasets import ROOT, SHARED, Row, load_sets, make_members
 
 from aggregator.reports.background import measure_background
 from aggregator.reports.encoder import load_encoder
@@ -24,6 +24,7 @@ from aggregator.reports.features import decode
 from aggregator.reports.score import term_values
 from aggregator.reports.signals import compare
 from aggregator.reports.window import make_window
+from benchmarks.datasets import ROOT, Labelled, judged_pairs, load_sets, make_members
 
 DATA_DIR = ROOT / "aggregator" / "reports" / "data"
 WORTH = {
@@ -82,7 +83,7 @@ class Pairs:
     score: np.ndarray | None = None
 
 
-def variants(sets: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+def variants(sets: Mapping[str, Sequence[Labelled]]) -> dict[str, list[Labelled]]:
     """Add headline-only (``/0``) and cut-down (``/cut``) versions of the sets."""
     dice = random.Random(5)
     out = {name: list(rows) for name, rows in sets.items()}
@@ -98,27 +99,19 @@ def variants(sets: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
     return {name: rows for name, rows in out.items() if name in WORTH}
 
 
-def labelled_pairs(name: str, rows: Sequence[Row], encoder) -> Pairs:
+def labelled_pairs(name: str, rows: Sequence[Labelled], encoder) -> Pairs:
     window = make_window(
         members := sorted(make_members(rows, encoder), key=lambda m: (m.published_at, m.article_id)),
         72,
         "use-m3",
     )
     ids = np.array([member.article_id for member in members])
-    labels = [rows[i].label for i in ids]
     if name.startswith("semeval22"):
-        place = {rows[i].key: k for k, i in enumerate(ids)}
-        lines = [
-            json.loads(line)
-            for line in (SHARED / "clustering" / "semeval22-pairs.jsonl").read_text().splitlines()
-        ]
-        left = np.array([place[line["id_a"]] for line in lines])
-        right = np.array([place[line["id_b"]] for line in lines])
-        same = np.array([line["label"] for line in lines], float)
-        fold = np.arange(len(lines)) % 5
+        left, right, judged, _ = judged_pairs(rows[i].key for i in ids)
+        same, fold = judged.astype(float), np.arange(len(judged)) % 5
     else:
         left, right = near_pairs(window)
-        code = np.unique(labels, return_inverse=True)[1]
+        code = np.unique([rows[i].report for i in ids], return_inverse=True)[1]
         same = (code[left] == code[right]).astype(float)
         folds = np.random.default_rng(7).integers(0, 5, code.max() + 1)[code]
         fold = np.where(folds[left] == folds[right], folds[left], -1)

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import extraction, newsroom
+from benchmarks import datasets, extraction, newsroom
 
 FLOORS = Path(__file__).with_name("floors.json")
 MARGIN = 0.005
@@ -25,18 +25,21 @@ Scores = dict[str, dict[str, dict[str, float]]]  # set -> measure -> figure -> v
 
 def measure(console: Console) -> Scores:
     """Run every set that is there."""
-    files = {"own newsroom": newsroom.OWN, "demo newsroom": [newsroom.DEMO]}
-    files["development newsroom"] = [newsroom.SHARED / "newsroom" / "dev.jsonl"]
+    files = {
+        "own newsroom": datasets.OWN,
+        "demo newsroom": [datasets.DEMO],
+        "development newsroom": [datasets.DEV],
+    }
     scores: Scores = {}
     for name, paths in files.items():
         if not all(path.exists() for path in paths):
             console.print(f"skipped, not there: {name}")
             continue
-        articles = newsroom.read(paths)
+        articles = datasets.moved_together(datasets.read_newsroom(paths))
         console.print(f"{name}: {len(articles)} articles", style="dim")
         scores[name] = newsroom.score(articles, newsroom.run(articles))
-    if extraction.DEFAULT.exists():
-        pages = extraction.load(extraction.DEFAULT)
+    if datasets.PAGES.exists():
+        pages = extraction.load(datasets.PAGES)
         texts = [extraction.f1(text, extraction.stored(url, page).text) for url, page, text in pages]
         scores["real pages"] = {"extraction": {"f1": sum(texts) / len(texts)}}
     else:

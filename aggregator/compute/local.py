@@ -1,20 +1,14 @@
-"""Where CPU work is done: worker processes that can be killed, or this process.
-
-The seam is ``concurrent.futures.Executor``, so that the same line runs inline in tests, on a pool here, and
-on any engine that offers an executor.
-"""
+"""Executors of this machine: worker processes that can be killed, or this process."""
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessPool
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,14 +16,7 @@ R = TypeVar("R")
 TASK_SECONDS = 60.0
 """A page or feed that takes longer is given up: 18 MB pages have been seen to take 57 s and more (S25)."""
 
-_PRELOAD = ["aggregator.articles", "aggregator.feeds", "aggregator.reports.analyse"]
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """A task that raised, died with its worker, or ran out of time. ``detail`` is one plain sentence."""
-
-    detail: str
+_PRELOAD = ["aggregator.reports.preload"]
 
 
 class WorkerPool(Executor):
@@ -73,22 +60,6 @@ class Inline(Executor):
         return future
 
 
-def make_executor(kind: str, workers: int | str) -> Executor:
-    """Return the executor that the configuration asks for; ``auto`` is one worker a core."""
-    if kind == "inline":
-        return Inline()
+def processes(workers: int | str) -> WorkerPool:
+    """Return a pool of so many worker processes; ``auto`` is one a core."""
     return WorkerPool(os.cpu_count() or 1 if workers == "auto" else int(workers))
-
-
-async def call(executor: Executor, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | Crash:
-    """Run a pure function on the executor. Its failures come back as a value: they concern one task only."""
-    future: Future[Any] = executor.submit(fn, *args, **kwargs)
-    try:
-        result: R = await asyncio.wrap_future(future)
-    except TimeoutError:
-        return Crash("it took too long to read and was given up")
-    except ProcessExpired as error:
-        return Crash(f"the worker that read it died (exit code {error.exitcode})")
-    except Exception as error:  # any page may break a parser in a new way
-        return Crash(f"reading it failed: {type(error).__name__}: {error}"[:300])
-    return result
