@@ -31,8 +31,8 @@ SHOWN = (
     ("explain {report}", WIDTHS),
     ("explain {one} {other}", WIDTHS),
     ("feeds", WIDTHS),
-    ("status", WIDTHS[:1]),
-    ("digest --since 7d --limit 2", WIDTHS[:1]),  # it is 78 columns wide everywhere
+    ("status", WIDTHS),
+    ("digest --since 7d --limit 2", WIDTHS),  # it is 78 columns wide everywhere, as mail is
 )
 _MOST = 40  # lines of one screen
 _HEAD = """# What the commands print
@@ -56,7 +56,9 @@ def main() -> None:
 
 
 def _screens() -> Iterator[str]:
-    yield f"## poll\n\n{_block('poll', _ran('poll', WIDTHS[0], NOW))}"
+    yield "## poll\n"
+    for words, width in zip(("poll", "poll --force"), WIDTHS, strict=True):
+        yield f"{width} columns:\n\n{_block(words, _ran(words, width, NOW))}"
     numbers = _numbers()
     for template, widths in SHOWN:
         words = template.format(**numbers)

@@ -1,4 +1,4 @@
-"""Has mkdocs take along what README links to outside of docs/, and README itself as the first page."""
+"""Has mkdocs show every page of docs/, README as the first one, and what README links to outside of docs/."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ ADDED = {
     "CHANGELOG.md": "CHANGELOG.md",
     "feeds.yaml": "feeds.yaml",
 }
+
+
+FIRST = ("index.md", "walk.md", "digest.md", "cookbook.md", "schema.md", "screens.md", "operating.md")
+LAST = ("decisions.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put every page into the menu: a new one needs no line of its own."""
+    others = sorted({page.name for page in (ROOT / "docs").glob("*.md")} - {*FIRST, *LAST})
+    titled = [{Path(name).stem.capitalize(): name} for name in (*FIRST[1:], *others, *LAST)]
+    config.nav = [{"Start": FIRST[0]}, *titled]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -61,23 +60,10 @@ def command(name: str, *examples: str) -> Callable[[_Command], _Command]:
 
     def register(function: _Command) -> _Command:
         text = _help_text(inspect.getdoc(function) or "", examples)
-        app.command(name, rich_help_panel=_PANEL_OF[name], help=text)(_into_pipe(function))
+        app.command(name, rich_help_panel=_PANEL_OF[name], help=text)(function)
         return function
 
     return register
-
-
-def _into_pipe(function: Callable[..., None]) -> Callable[..., None]:
-    """Have a command whose reader goes away end well; typer by itself would call it a failure."""
-
-    @wraps(function)
-    def run(*arguments: Any, **options: Any) -> None:
-        try:
-            function(*arguments, **options)
-        except BrokenPipeError as error:
-            raise typer.Exit(OK) from error
-
-    return run
 
 
 def _help_text(doc: str, examples: Sequence[str]) -> str:
@@ -188,6 +174,8 @@ def _run(arguments: Sequence[str], session: Session) -> int:
     try:
         app(arguments, prog_name="aggregator", obj=session)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer and rich call a reader who left a failure
+            raise end.__context__ from None
         return end.code if isinstance(end.code, int) else FAILED
     raise AssertionError("typer ends by SystemExit")
 

@@ -78,7 +78,7 @@ def _lines(brief: Brief, link: Evidence | None, briefs: Mapping[int, Brief], enc
 
 def _joining(link: Evidence | None, briefs: Mapping[int, Brief], encoder: str) -> Text:
     if link is None or link.other_id not in briefs:
-        return output.text("the others joined it", "dim")
+        return output.text("the others joined it" if len(briefs) > 1 else "it stands alone", "dim")
     why = ", ".join(_strongest(link, encoder))
     other = f"{briefs[link.other_id].outlet_name} ({link.other_id})"
     return output.text(f"joined by {other} with {link.score:.0%}: {why}", "green")

@@ -105,10 +105,10 @@ def _sentence(row: FeedRow, now: datetime) -> list[Text]:
     """Return what is wrong with a feed: its address, and a sentence."""
     state = row.state
     reason = (state.last_error or "no reason is known").rstrip(".")
+    since = f" since {output.stamp(state.failing_since)}" if state.failing_since else ""
     if state.state == "gone":
-        what = f"Gone: {reason}. It is not asked again; `aggregator remove` takes it out."
+        what = f"Gone{since}: {reason}. It is not asked again; `aggregator remove` takes it out."
     else:
-        since = f" since {output.stamp(state.failing_since)}" if state.failing_since else ""
         last = state.last_success_at
         good = f"last success {output.ago(last, now)}" if last else "it never succeeded"
         again = f"next try {output.ago(state.next_poll_at, now)}" if state.next_poll_at else "next try now"

@@ -39,6 +39,8 @@ def backup(
     except FileExistsError as error:
         hint = "" if force else "; --force replaces it"
         raise UsageError(f"{error}{hint}") from error
+    except NotADirectoryError as error:
+        raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
     if session.as_json:

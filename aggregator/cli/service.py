@@ -80,7 +80,7 @@ def run(context: typer.Context) -> None:
     import asyncio
     import random
 
-    from aggregator.daemon import serve
+    from aggregator.daemon import AddressError, serve
     from aggregator.store.lock import hold
 
     session: Session = context.obj
@@ -88,7 +88,10 @@ def run(context: typer.Context) -> None:
     config = session.config.model_copy(update={"database": session.database})
     with hold(config.database):
         _set_demo_aside(session, config)
-    asyncio.run(serve(config, session.config_file, clock=session.clock, jitter=random.random))
+    try:
+        asyncio.run(serve(config, session.config_file, clock=session.clock, jitter=random.random))
+    except AddressError as error:
+        raise UsageError(str(error)) from error
 
 
 @command("cluster", "aggregator cluster", "aggregator cluster --rebuild")

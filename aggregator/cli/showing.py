@@ -98,7 +98,9 @@ def _origin(report: ReportRow, articles: Sequence[ArticleRow]) -> list[Text]:
     line = output.text("reported first by ")
     line.append(output.clean(report.origin_name or report.origin_outlet), "bold green")
     if report.origin_article_id is None:
-        line.append(" (its own article is not among the feeds)")
+        from aggregator.digest.wording import ABSENT
+
+        line.append(f" ({ABSENT})")
     if citing:
         line.append(f", cited by {citing} of {output.several(len(articles), 'article')}")
     return [line]

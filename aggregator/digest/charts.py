@@ -14,9 +14,10 @@ from .model import Arrival, Digest, DigestQuery
 from .window import zone
 from .wording import language_name, moment
 
-HEIGHT = 120  # pixels of the bars' ground
+HEIGHT = 150  # pixels from the bars' ground to the top of the highest
 _UNITS = {"hour": timedelta(hours=49), "day": timedelta(days=62)}  # the longest window each draws
 _LABELS = 6  # labels that fit under the bars on a telephone
+_NUMBERED = 14  # bars that have room for their number; of more, only the highest has it
 _LANGUAGES = 7
 _LANES = 4
 _MARK_WIDTH = 3.4  # per cent: what a mark takes of a telephone's width
@@ -32,6 +33,12 @@ class Bar:
     name: str
     label: str  # under the bar; empty for most
     count: int
+    numbered: bool  # whether its count stands above it
+
+    @property
+    def middle(self) -> float:
+        """Return where its label and its number are centred, in per cent."""
+        return round(self.x + self.width / 2, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +59,30 @@ class Mark:
     arrival: Arrival
 
 
+def unit(query: DigestQuery) -> str:
+    """Return what each bar stands for: an hour, a day or a month, as the window is long."""
+    length = query.window.until - query.window.since
+    return next((unit for unit, longest in _UNITS.items() if length <= longest), "month")
+
+
 def bars(digest: Digest) -> list[Bar]:
     """Return the bars of the articles over the window: by hour, by day or by month, as it is long."""
     query = digest.query
-    unit = _unit(query.window.until - query.window.since)
     totals: Counter[datetime] = Counter()
     for at, count in digest.counts.by_hour:
-        totals[_start(at, unit, query)] += count
-    starts = list(dict.fromkeys(_start(at, unit, query) for at in _hours(query)))
+        totals[_start(at, query)] += count
+    starts = list(dict.fromkeys(_start(at, query) for at in _hours(query)))
     step, top = 100 / len(starts), max([1, *totals.values()])
+    highest = next((start for start in starts if totals[start] == top), None)
     return [
         Bar(
             x=round(place * step, 2),
             width=round(step * 0.8, 2),
             height=round(HEIGHT * totals[start] / top, 1),
-            name=_name(start, unit, query),
-            label=_label(start, unit, place, len(starts), query),
+            name=_name(start, query),
+            label=_label(start, place, len(starts), query),
             count=totals[start],
+            numbered=totals[start] > 0 and (len(starts) <= _NUMBERED or start == highest),
         )
         for place, start in enumerate(starts)
     ]
@@ -104,27 +118,23 @@ def _hours(query: DigestQuery) -> list[datetime]:
     return [at + timedelta(hours=n) for n in range(ceil((query.window.until - at) / timedelta(hours=1)))]
 
 
-def _unit(length: timedelta) -> str:
-    return next((unit for unit, longest in _UNITS.items() if length <= longest), "month")
-
-
-def _start(at: datetime, unit: str, query: DigestQuery) -> datetime:
+def _start(at: datetime, query: DigestQuery) -> datetime:
     """Return the beginning of the hour (UTC), or of the local day or month, in which an instant falls."""
-    if unit == "hour":
+    if unit(query) == "hour":
         return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     local = at.astimezone(zone(query.timezone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return local if unit == "day" else local.replace(day=1)
+    return local if unit(query) == "day" else local.replace(day=1)
 
 
-def _name(start: datetime, unit: str, query: DigestQuery) -> str:
-    if unit == "hour":
+def _name(start: datetime, query: DigestQuery) -> str:
+    if unit(query) == "hour":
         return moment(start, query)
-    return format_date(start.date(), "d MMM" if unit == "day" else "MMM y", "en")
+    return format_date(start.date(), "d MMM" if unit(query) == "day" else "MMM y", "en")
 
 
-def _label(start: datetime, unit: str, place: int, number: int, query: DigestQuery) -> str:
+def _label(start: datetime, place: int, number: int, query: DigestQuery) -> str:
     """Return what stands under a bar: every sixth hour of the clock, else about six of the names."""
-    if unit == "hour":
+    if unit(query) == "hour":
         local = start.astimezone(zone(query.timezone))
         return f"{local:%H:%M}" if local.hour % 6 == 0 else ""
-    return _name(start, unit, query) if place % ceil(number / _LABELS) == 0 else ""
+    return _name(start, query) if place % ceil(number / _LABELS) == 0 else ""

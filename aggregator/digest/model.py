@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
+from uuid import UUID
+
+from aggregator.model import ClusterSummary
 
 # --- rows: what the store gives ----------------------------------------------------------------
 
@@ -20,6 +23,7 @@ class Cite(NamedTuple):
 
     outlet: str | None
     name: str
+    confidence: float = 1.0  # 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +52,11 @@ class ArticleRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportRow:
-    """One cluster with an article in the window: the row of the view ``reports``, as of ``as_of``."""
+class ReportRow(ClusterSummary):
+    """One cluster with an article in the window, as it was known at the window's ``as_of``."""
 
     cluster_id: int
-    title: str
-    first_published_at: datetime
-    last_published_at: datetime
-    article_count: int
-    outlet_count: int
-    independent_count: int
-    languages: tuple[str, ...]
-    origin_outlet: str | None = None  # domain
     origin_name: str | None = None
-    origin_article_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +69,9 @@ class DayCounts:
     by_hour: tuple[tuple[datetime, int], ...] = ()  # start of the hour (UTC), articles; sparse
     by_language: tuple[tuple[str | None, int], ...] = ()  # ISO 639-1 or None, articles
 
+
+NAMELESS = UUID(int=0)
+"""The namespace of a digest that comes from no database."""
 
 # --- the question ------------------------------------------------------------------------------
 
@@ -100,7 +98,7 @@ class DigestQuery:
     min_outlets: int = 1
     limit: int | None = 30
     why: bool = False  # show how each rank came about
-    authority: str = "aggregator"  # of the Atom feed's tag: ids (RFC 4151): a domain of the reader's own
+    namespace: UUID = NAMELESS  # the database's own, in which the Atom feed's ids are made (RFC 9562)
 
 
 # --- the answer --------------------------------------------------------------------------------
@@ -110,7 +108,7 @@ class Role(StrEnum):
     """What an article is to its cluster."""
 
     OWN = "own"  # an account of its own
-    RELAY = "relay"  # short, and says that another outlet has it
+    RELAY = "relay"  # names nobody but the origin as its source
     COPY = "copy"  # republishes another article's text
 
 
@@ -149,7 +147,7 @@ class First:
 
     name: str
     known: bool
-    at: datetime | None  # None where the origin's own article is not among the feeds
+    at: datetime | None  # None where the origin's own article did not come in
     url: str | None
     cited_by: int  # other outlets of the cluster that cite it
     others: int  # other outlets of the cluster

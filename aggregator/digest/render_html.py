@@ -1,7 +1,7 @@
 """A digest as a web page of its own, and as an Atom feed with one entry a report: jinja2 with autoescape.
 
 The page needs nothing from elsewhere: styles and charts are inside, scripts there are none (its own
-Content-Security-Policy says so). The feed follows RFC 4287; its ids are tag: URIs (RFC 4151) of cluster ids.
+Content-Security-Policy says so). The feed follows RFC 4287; its ids are UUIDs of cluster ids (RFC 9562, 5.5).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import cache, partial
 from itertools import groupby
+from uuid import UUID, uuid5
 
 from babel.dates import format_date
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,12 +23,11 @@ from .window import digest_name
 
 def render_html(digest: Digest) -> str:
     """Return the digest as one HTML 5 page."""
-    bars = charts.bars(digest)
     facts = {
         "span": wording.span(digest.query),
         "glance": wording.glance(digest),
-        "bars": bars,
-        "peak": max(bars, key=lambda bar: bar.count),
+        "bars": charts.bars(digest),
+        "unit": charts.unit(digest.query),
         "height": charts.HEIGHT,
         "shares": charts.shares(digest),
         "marks": charts.marks,
@@ -39,7 +39,9 @@ def render_html(digest: Digest) -> str:
 def render_atom(digest: Digest) -> str:
     """Return the digest as an Atom feed; an entry is updated when its cluster grows."""
     updated = max([section.updated_at for section in digest.sections], default=digest.query.window.since)
-    facts = {"authority": digest.query.authority, "updated": updated}
+    query = digest.query
+    filters = f"digest {query.lang} {query.tag} {query.outlet} {query.words} {query.min_outlets}"
+    facts = {"identity": partial(_identity, query.namespace), "filters": filters, "updated": updated}
     return _environment().get_template("digest.atom.j2").render(_phrases(digest) | facts)
 
 
@@ -94,6 +96,7 @@ def _phrases(digest: Digest) -> dict[str, object]:
         "digest": digest,
         "query": query,
         "choice": wording.choice(digest),
+        "times": wording.times(query),
         "iso": _iso,
         "moment": partial(wording.moment, query=query),
         "lead_line": partial(wording.lead_line, query=query),
@@ -102,6 +105,10 @@ def _phrases(digest: Digest) -> dict[str, object]:
 
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _identity(namespace: UUID, name: str) -> str:
+    return uuid5(namespace, name).urn
 
 
 def _named(digest: Digest, mark: charts.Mark) -> Markup:

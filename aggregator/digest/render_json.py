@@ -68,7 +68,7 @@ class FirstDocument(_Document):
 
     name: str
     known: bool = Field(description="false: only the earliest article among the feeds")
-    at: Time | None = Field(description="null where the origin's own article is not among the feeds")
+    at: Time | None = Field(description="null where the origin's own article did not come in")
     url: str | None
     cited_by: int = Field(description="other outlets of the cluster that cite it")
     others: int = Field(description="other outlets of the cluster")

@@ -20,7 +20,7 @@ def render_md(digest: Digest) -> str:
     """Return the digest as a Markdown document."""
     query = digest.query
     lines = [f"# {escape(wording.TITLE)}: {escape(wording.span(query))}", "", wording.glance(digest), ""]
-    lines += [f"{escape(wording.choice(digest))} Times in {escape(query.timezone)}.", ""]
+    lines += [escape(f"{wording.choice(digest)} {wording.times(query)}"), ""]
     for section in digest.sections:
         lines += _section(section, query)
     return "\n".join(lines).rstrip() + "\n"

@@ -17,7 +17,7 @@ def render_text(digest: Digest) -> str:
     query = digest.query
     lines = [*wrap(f"{wording.TITLE.upper()}: {wording.span(query)}"), "=" * COLUMNS]
     lines += wrap(wording.glance(digest))
-    lines += wrap(f"{wording.choice(digest)} Times in {query.timezone}.")
+    lines += wrap(f"{wording.choice(digest)} {wording.times(query)}")
     for section in digest.sections:
         lines += ["", "", *_section(section, query)]
     return "\n".join(lines) + "\n"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 from .clean import clean, clean_language, shortened
-from .model import ArticleRow, Cite, DayCounts, DigestQuery, ReportRow
+from .model import ArticleRow, DayCounts, DigestQuery, ReportRow
 
 _TITLE = 240  # characters; what is longer is no title
 _NAME = 80
@@ -22,7 +21,7 @@ def clean_article(row: ArticleRow) -> ArticleRow:
         lang=clean_language(row.lang),
         title=_title(row.title),
         former_title=_title(row.former_title) if row.former_title else None,
-        cites=tuple(Cite(cite.outlet, _name(cite.name)) for cite in map(Cite._make, row.cites)),
+        cites=tuple(cite._replace(name=_name(cite.name)) for cite in row.cites),
         tags=tuple(map(_name, row.tags)),
     )
 
@@ -32,6 +31,7 @@ def clean_report(row: ReportRow) -> ReportRow:
     return replace(
         row,
         title=_title(row.title),
+        languages=tuple(lang for lang in row.languages if clean_language(lang)),
         origin_outlet=clean(row.origin_outlet) if row.origin_outlet else None,
         origin_name=_name(row.origin_name) if row.origin_name else None,
     )
@@ -43,20 +43,6 @@ def clean_counts(counts: DayCounts) -> DayCounts:
     for code, articles in counts.by_language:
         languages[clean_language(code)] += articles
     return replace(counts, by_language=tuple(languages.items()))
-
-
-def as_known(report: ReportRow, articles: Sequence[ArticleRow]) -> ReportRow:
-    """Return a report that counts its articles (by time, at least one), not what came after ``as_of``."""
-    outlets = len({article.outlet for article in articles})
-    return replace(
-        report,
-        first_published_at=articles[0].published_at,
-        last_published_at=articles[-1].published_at,
-        article_count=len(articles),
-        outlet_count=outlets,
-        independent_count=min(report.independent_count, outlets),
-        languages=tuple(sorted({article.lang for article in articles if article.lang})),
-    )
 
 
 def clean_query(query: DigestQuery) -> DigestQuery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aggregator.model import ArticleStatus
+from aggregator.reports.origin import relays_origin
 
 from . import rank
 from .clean import safe_url
@@ -22,7 +23,6 @@ from .model import (
     Section,
 )
 
-RELAY_WORDS = 200  # an article that names its origin and is no longer than this adds nothing of its own
 Cluster = tuple[ReportRow, Sequence[ArticleRow]]  # its articles by time
 Backgrounds = Mapping[str | None, Background]  # by language
 
@@ -60,7 +60,7 @@ def _accounts(report: ReportRow, articles: Sequence[ArticleRow]) -> tuple[Accoun
     return tuple(
         Account(
             article_id=row.article_id,
-            role=role_of(row, report.origin_article_id),
+            role=role_of(row, report.origin_outlet),
             outlet=row.outlet,
             outlet_name=row.outlet_name,
             lang=row.lang,
@@ -119,13 +119,12 @@ def _origin_name(report: ReportRow, articles: Sequence[ArticleRow]) -> str:
     return report.origin_name or next(names, None) or report.origin_outlet or ""
 
 
-def role_of(article: ArticleRow, origin_article_id: int | None = None) -> Role:
-    """Return what an article is to its cluster: a copy, a relay (short, citing another) or an own account."""
+def role_of(article: ArticleRow, origin: str | None) -> Role:
+    """Return what an article is to its cluster, whose origin is an outlet's domain: as it counts there."""
     if article.copy_of is not None:
         return Role.COPY
-    cites_another = any(cite.outlet != article.outlet for cite in article.cites)
-    is_short = article.word_count <= RELAY_WORDS
-    return Role.RELAY if cites_another and is_short and article.article_id != origin_article_id else Role.OWN
+    cited = {cite.outlet for cite in article.cites if cite.outlet}
+    return Role.RELAY if relays_origin(article.outlet, cited, origin) else Role.OWN
 
 
 def _told_by(report: ReportRow, articles: Sequence[ArticleRow], query: DigestQuery) -> ArticleRow:
@@ -145,7 +144,7 @@ def _standing(article: ArticleRow, report: ReportRow, lang: str | None) -> tuple
     return (
         not article.text.strip(),
         lang is not None and article.lang != lang,
-        role_of(article, report.origin_article_id) is not Role.OWN,
+        role_of(article, report.origin_outlet) is not Role.OWN,
         article.status != ArticleStatus.FULL,
         article.article_id != report.origin_article_id,
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from . import rank
 from .extract import background
 from .model import ArticleRow, DayCounts, Digest, DigestQuery, ReportRow
-from .rows import as_known, clean_article, clean_counts, clean_query, clean_report
+from .rows import clean_article, clean_counts, clean_query, clean_report
 from .section import Backgrounds, Cluster, section
 
 _BACKGROUND = 100  # clusters, the highest ranked, that show which words are common
@@ -25,7 +25,7 @@ def make_digest(
     """
     query, grouped = clean_query(query), _by_cluster(articles)
     told = ((row, grouped[row.cluster_id]) for row in reports if grouped[row.cluster_id])
-    clusters = [(as_known(clean_report(row), known), known) for row, known in told]
+    clusters = [(clean_report(row), known) for row, known in told]
     ranked = sorted(clusters, key=lambda cluster: _order(cluster, query))
     matching = [cluster for cluster in ranked if _matches(cluster, query)]
     backgrounds = _backgrounds(ranked[:_BACKGROUND])

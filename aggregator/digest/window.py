@@ -76,6 +76,11 @@ def parse_window(
     return Window(start, end, known)
 
 
+def digest_day(due: datetime, timezone: str) -> date:
+    """Return the day that the daily digest of a moment is named after: at midnight, the day that ends."""
+    return local_day(due - timedelta(seconds=1), timezone)
+
+
 def digest_name(day: date, form: str) -> str:
     """Return the file name of a day's digest: ``2026-11-24.html``."""
     return f"{day.isoformat()}.{_EXTENSIONS[form]}"

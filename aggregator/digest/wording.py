@@ -14,9 +14,10 @@ from .model import Account, Digest, DigestQuery, Role, Section
 from .window import local_day, whole_day, zone
 
 TITLE = "News digest"
-ABSENT = "not among the feeds"
+ABSENT = "its own article did not come in"
 _HEADINGS = {Role.OWN: "Own accounts", Role.RELAY: "Relays", Role.COPY: "Copies"}
 _TIMES = {1: "once", 2: "twice"}
+_A_DAY = timedelta(hours=25)  # the longest that clocks make one
 _IN_FULL = 8  # own accounts of a cluster that are shown with their titles
 _IN_BRIEF = 12  # accounts of a role that are shown by their outlet's name
 
@@ -74,12 +75,23 @@ def last_day(query: DigestQuery) -> date:
 
 
 def span(query: DigestQuery) -> str:
-    """Return the window in words: its day, or from when until when."""
-    day = whole_day(query.window, query.timezone)
-    if day is not None:
-        return format_date(day, "EEEE, d MMMM y", "en")
+    """Return what a digest is called: the day on which its window ends, or from which day to which."""
+    window, last = query.window, last_day(query)
+    if window.until - window.since <= _A_DAY:
+        return format_date(last, "EEEE, d MMMM y", "en")
+    first = local_day(window.since, query.timezone)
+    pattern = "d MMMM y" if first.year != last.year else "d MMMM" if first.month != last.month else "d"
+    return f"{format_date(first, pattern, 'en')} – {format_date(last, 'd MMMM y', 'en')}"
+
+
+def times(query: DigestQuery) -> str:
+    """Return from when until when, unless that is a calendar day, and whose clock goes."""
+    zoned = f"Times in {query.timezone}."
+    if whole_day(query.window, query.timezone) is not None:
+        return zoned
     ends = (at.astimezone(zone(query.timezone)) for at in (query.window.since, query.window.until))
-    return " – ".join(f"{format_date(end.date(), 'd MMM y', 'en')}, {end:%H:%M}" for end in ends)
+    since, until = (f"{format_date(end.date(), 'd MMM', 'en')}, {end:%H:%M}" for end in ends)
+    return f"From {since} to {until}. {zoned}"
 
 
 def duration(length: timedelta) -> str:
@@ -132,9 +144,10 @@ def lead_line(section: Section, query: DigestQuery) -> str:
 
 
 def reach(section: Section) -> str:
-    """Return how far a report went: outlets, independent ones, languages."""
+    """Return how far a report went (outlets, independent ones, languages), and its number to ask by."""
     outlets = f"{plural(section.outlet_count, 'outlet')}, {section.independent_count} independent"
-    return f"{outlets} · {language_names(section.languages)}" if section.languages else outlets
+    languages = f"{language_names(section.languages)} · " if section.languages else ""
+    return f"{outlets} · {languages}cluster {section.cluster_id}"
 
 
 def note(account: Account) -> str:

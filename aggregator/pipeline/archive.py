@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from itertools import islice
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from babel import Locale
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from aggregator.articles import canonical_url, detect_language
+from aggregator.articles.languages import language_code
 from aggregator.articles.plain import clean as clean_text
 from aggregator.articles.urls import normal_host
 from aggregator.model import ArticleStatus, Extraction
@@ -41,8 +42,9 @@ def _moment(value: object) -> object:
 
 
 def _language(value: object) -> object:
-    match = re.match(r"([a-z]{2})(?![a-z])", value, re.IGNORECASE) if isinstance(value, str) else None
-    return match[1].lower() if match else None
+    """Take a language tag (``de``, ``pt-BR``); what names no language is left to be detected."""
+    code = language_code(value) if isinstance(value, str) else None
+    return code if code in Locale("en").languages else None
 
 
 class ArchiveLine(BaseModel):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 from aggregator.config import Config
 from aggregator.digest.model import Digest, DigestQuery
 from aggregator.digest.render import render, render_index
 from aggregator.digest.select import make_digest
-from aggregator.digest.window import digest_name, local_day, parse_window
+from aggregator.digest.window import digest_day, digest_name, parse_window
 from aggregator.files import write_whole
+from aggregator.store.about import identity
 from aggregator.store.connection import open_reader
 from aggregator.store.digests import digest_rows
 
@@ -23,34 +24,29 @@ def read_digest(db: sqlite3.Connection, query: DigestQuery) -> Digest:
     db.execute("BEGIN")  # one snapshot for all the queries, whatever the service writes meanwhile
     try:
         reports, articles, counts = digest_rows(db, query.window)
+        query = replace(query, namespace=identity(db))
     finally:
         db.execute("COMMIT")
     return make_digest(reports, articles, counts, query)
 
 
-@dataclass(frozen=True, slots=True)
-class DailyDigest:
-    """A day's digest, and the files it was written to."""
-
-    digest: Digest
-    day: date
-    paths: tuple[Path, ...]
-
-
-def write_daily_digest(config: Config, now: datetime) -> DailyDigest:
-    """Write the digest of the last 24 hours in every configured format, and the index of past ones."""
+def read_daily_digest(config: Config, due: datetime) -> Digest:
+    """Return the digest of the 24 hours before the moment at which it is due."""
     settings = config.digest
-    window = parse_window(now=now, timezone=settings.timezone)
     query = DigestQuery(
-        window=window,
+        window=parse_window(now=due, timezone=settings.timezone),
         timezone=settings.timezone,
         min_outlets=settings.min_outlets,
         limit=settings.limit,
     )
     with closing(open_reader(config.database)) as db:
-        digest = read_digest(db, query)
-    day = local_day(now - timedelta(seconds=1), settings.timezone)
-    return DailyDigest(digest, day, tuple(write_files(digest, settings.directory, day, settings.formats)))
+        return read_digest(db, query)
+
+
+def write_daily_digest(config: Config, due: datetime) -> list[Path]:
+    """Write the digest that is due then in every configured format, and the index of past ones."""
+    settings, digest = config.digest, read_daily_digest(config, due)
+    return write_files(digest, settings.directory, digest_day(due, settings.timezone), settings.formats)
 
 
 def write_files(digest: Digest, directory: Path, day: date, formats: tuple[str, ...]) -> list[Path]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TextIO
 
+from aggregator.files import whole_file
 from aggregator.store.tables import Table, read_table
 
 FORMS = ("jsonl", "csv", "parquet")
@@ -39,7 +38,7 @@ def export_table(db: sqlite3.Connection, name: str, form: str, path: Path | None
         _WRITERS[form](table, _standard_output())
         return
     try:
-        with _whole_file(path) as draft:
+        with whole_file(path) as draft:
             if form == "parquet":
                 write_parquet(table, draft)
                 return
@@ -85,17 +84,6 @@ def write_parquet(table: Table, path: Path) -> None:
         while rows := list(islice(table.rows, GROUP)):
             arrays = map(pyarrow.array, zip(*rows, strict=True), schema.types)
             writer.write_batch(pyarrow.record_batch(list(arrays), schema=schema))
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to, which takes the place of ``path`` once all is written, and not before."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _cell(value: object) -> object:

@@ -3,101 +3,153 @@
 from __future__ import annotations
 
 import smtplib
+import sqlite3
 import ssl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from email.message import EmailMessage
 
+from aggregator.config import Config, MailSettings
 from aggregator.digest.mail import digest_mail
 from aggregator.digest.model import Digest
-from aggregator.store.deliveries import delivered, record_delivery
+from aggregator.digest.window import digest_day
+from aggregator.pipeline.digest import read_daily_digest
+from aggregator.store.deliveries import begin_delivery, deliveries, record_delivery, record_failure
 from aggregator.store.writer import Writer
 
 KIND = "mail"
 TIMEOUT = 30.0  # seconds for each step of the conversation
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=1)
+"""Between attempts, doubled after each: a server that lists strangers grey takes it after some minutes."""
 
-
-class MailError(Exception):
-    """The mail server cannot be used. The text is one line that names it."""
+_CLOSING = 421  # the server ends the conversation with it, whatever the command was (RFC 5321, 3.8)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Where mail is handed in, and by whom. A password goes over TLS only."""
+class Unsent:
+    """Who was not sent the digest, why, and when it is tried again: None where it was refused for good."""
 
-    host: str
-    port: int
-    security: Literal["starttls", "tls", "none"]
-    sender: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    recipient: str
+    reason: str
+    again_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Who was sent the digest now, and to whom the server would not take it, with its words."""
+    """Who was sent the digest now, and who was not."""
 
     to: tuple[str, ...] = ()
-    refused: tuple[tuple[str, str], ...] = ()
+    unsent: tuple[Unsent, ...] = ()
 
 
-def mail_digest(
-    account: Account, recipients: Sequence[str], digest: Digest, day: date, writer: Writer, now: datetime
-) -> Sent:
-    """Send the digest of a day to everybody who has not had it; raises MailError, and may be called again.
+def mail_daily_digest(config: Config, writer: Writer, due: datetime, now: datetime) -> Sent:
+    """Mail the digest that was due then to everybody who has not had it and whose turn it is.
 
-    What was sent is written down at once, what was refused is tried again at the next call. A kill between
-    sending and writing sends it again, with the same Message-ID.
+    May be called as often as one likes: whom it was sent to, and who is to wait, stands in the database.
     """
-    had = writer.write_now(delivered, day, KIND)
-    waiting = [recipient for recipient in dict.fromkeys(recipients) if recipient not in had]
-    if not waiting:
+    mail, day = config.digest.mail, digest_day(due, config.digest.timezone)
+    if mail is None or not (turns := writer.write_now(begin_mails, mail.to, day, now)):
         return Sent()
-    to, refused = [], []
-    with _connected(account) as server:
-        for recipient in waiting:
-            message = digest_mail(digest, day=day, sender=account.sender, recipient=recipient, at=now)
-            try:
-                server.send_message(message)
-            except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
-                refused.append((recipient, _refusal(error)))
-            else:
-                writer.write_now(record_delivery, day, KIND, recipient, now)
-                to.append(recipient)
-    return Sent(tuple(to), tuple(refused))
+    return send_mails(mail, turns, read_daily_digest(config, due), day, writer, now)
+
+
+def begin_mails(
+    db: sqlite3.Connection, recipients: Sequence[str], day: date, now: datetime
+) -> dict[str, datetime]:
+    """Return whose turn it is, each with the time of the next attempt should nothing come of this one.
+
+    It is noted before the first word with the server, so a full disk or a kill cannot make it mail again and
+    again. A kill between sending and recording sends it twice, with the same Message-ID.
+    """
+    known, turns = deliveries(db, day, KIND), {}
+    for recipient in dict.fromkeys(recipients):
+        earlier = known.get(recipient)
+        if earlier and (earlier.next_at is None or now < earlier.next_at <= now + LONGEST_PAUSE):
+            continue  # a time further ahead is of a clock that was set back since
+        doubled = min(earlier.attempts, 10) if earlier else 0
+        turns[recipient] = now + min(FIRST_PAUSE * 2**doubled, LONGEST_PAUSE)
+        begin_delivery(db, day, KIND, recipient, turns[recipient])
+    return turns
+
+
+def send_mails(
+    mail: MailSettings,
+    turns: Mapping[str, datetime],
+    digest: Digest,
+    day: date,
+    writer: Writer,
+    now: datetime,
+) -> Sent:
+    """Send the digest of a day to those whose turn it is, and record what came of it."""
+    to: list[str] = []
+    unsent: dict[str, Unsent] = {}
+    try:
+        with _connected(mail) as server:
+            for recipient, again_at in turns.items():
+                message = digest_mail(digest, day=day, sender=mail.sender, recipient=recipient, at=now)
+                refusal = _hand_in(server, message)
+                if refusal is None:
+                    writer.write_now(record_delivery, day, KIND, recipient, now)
+                    to.append(recipient)
+                else:
+                    unsent[recipient] = Unsent(recipient, refusal.reason, None if refusal.final else again_at)
+    except (smtplib.SMTPException, OSError) as error:
+        reason = f"{mail.host}: {_reason(error)}"
+        left = (recipient for recipient in turns if recipient not in {*to, *unsent})
+        unsent |= {recipient: Unsent(recipient, reason, turns[recipient]) for recipient in left}
+    for one in unsent.values():
+        final = one.again_at is None
+        writer.write_now(record_failure, day, KIND, one.recipient, one.reason, for_good=final)
+    return Sent(tuple(to), tuple(unsent.values()))
 
 
 @contextmanager
-def _connected(account: Account) -> Iterator[smtplib.SMTP]:
-    try:
-        with _connect(account) as server:
-            if account.security == "starttls":
-                server.starttls(context=ssl.create_default_context())
-            if account.username is not None and account.password is not None:
-                if account.security == "none":
-                    raise MailError(f"{account.host}: a password is not sent without TLS")
-                server.login(account.username, account.password)
-            yield server
-    except smtplib.SMTPResponseException as error:
-        raise MailError(f"{account.host}: {_said(error.smtp_code, error.smtp_error)}") from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise MailError(f"{account.host}: {error}") from error
+def _connected(mail: MailSettings) -> Iterator[smtplib.SMTP]:
+    with closing(_connect(mail)) as server:
+        if mail.security == "starttls":
+            server.starttls(context=ssl.create_default_context())
+        if mail.username is not None and mail.password is not None:
+            server.login(mail.username, mail.password.get_secret_value())
+        yield server
+        with suppress(smtplib.SMTPException, OSError):  # what was taken is taken, however it parts (RFC 5321,
+            server.quit()  # 4.2.5); smtplib's own ``with`` would raise for any answer but 221
 
 
-def _connect(account: Account) -> smtplib.SMTP:
-    if account.security == "tls":
+def _connect(mail: MailSettings) -> smtplib.SMTP:
+    if mail.security == "tls":
         context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(account.host, account.port, timeout=TIMEOUT, context=context)
-    return smtplib.SMTP(account.host, account.port, timeout=TIMEOUT)
+        return smtplib.SMTP_SSL(mail.host, mail.port, timeout=TIMEOUT, context=context)
+    return smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT)
 
 
-def _refusal(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> str:
-    if isinstance(error, smtplib.SMTPDataError):
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    reason: str
+    final: bool  # a 5xx: the same message would be refused again (RFC 5321, 4.2.1)
+
+
+def _hand_in(server: smtplib.SMTP, message: EmailMessage) -> _Refusal | None:
+    """Return None where the server took the message, else what it says; raises where it ends the talk."""
+    words: bytes | str
+    try:
+        server.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        [(code, words)] = error.recipients.values()
+    except smtplib.SMTPDataError as error:
+        code, words = error.smtp_code, error.smtp_error
+    else:
+        return None
+    if code == _CLOSING:
+        raise smtplib.SMTPResponseException(code, words)
+    return _Refusal(_said(code, words), final=code >= 500)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
         return _said(error.smtp_code, error.smtp_error)
-    [(code, words)] = error.recipients.values()
-    return _said(code, words)
+    return " ".join(str(error).split())
 
 
 def _said(code: int, words: bytes | str) -> str:

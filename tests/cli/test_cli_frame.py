@@ -223,7 +223,9 @@ def test_the_environment_names_configuration_and_database(run, home: Path, monke
     assert run("status", "--db", "news.db").code == 0
 
 
-@pytest.mark.parametrize("words", [["export"], ["search", "musk", "--limit", "1"]])
+@pytest.mark.parametrize(
+    "words", [["export"], ["search", "musk", "--limit", "1"], ["--help"], ["feeds", "-h"]]
+)
 def test_the_program_ends_quietly_when_nobody_reads_what_it_says(monkeypatch, home, words: list[str]) -> None:
     """Both in the midst of writing much, and at the end, where little is left in the buffer."""
     reading, writing = os.pipe()

@@ -220,11 +220,14 @@ def test_broken_feeds_are_listed_with_what_is_wrong(run, home, query: Callable) 
         "UPDATE feeds SET state = 'failing', failures = 3, failing_since = '2026-03-01T03:00:00Z',"
         " last_error = 'The host does not answer.' WHERE id = 1"
     )
-    query("UPDATE feeds SET state = 'gone', last_error = 'The server answered 410.' WHERE id = 2")
+    query(
+        "UPDATE feeds SET state = 'gone', last_error = 'The server answered 410.',"
+        " failing_since = '2026-03-01T04:00:00Z' WHERE id = 2"
+    )
     query("UPDATE feeds SET state = 'removed', next_poll_at = NULL WHERE id = 3")
     ran = run("feeds", "--broken")
     assert "Failed 3x since 2026-03-01 03:00: The host does not answer;" in ran.out
-    assert "Gone: The server answered 410." in ran.out
+    assert "Gone since 2026-03-01 04:00: The server answered 410." in ran.out
     assert [feed["state"] for feed in run("--json", "feeds", "--broken").json] == ["failing", "gone"]
     assert len(run("feeds", "--all", "--db", "news.db").out.splitlines()) == 1 + len(
         run("feeds", "--db", "news.db").out.splitlines()

@@ -60,6 +60,8 @@ def report(articles: list[ArticleRow], **changes: Any) -> ReportRow:
         outlet_count=len(outlets),
         independent_count=len(outlets),
         languages=tuple(sorted({row.lang for row in articles if row.lang})),
+        origin_article_id=None,
+        origin_outlet=None,
     )
     return replace(row, **changes)
 

@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
+from aggregator.cli import call
 from aggregator.digest.render import render, render_index
 from aggregator.digest.render_html import render_mail
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = (320, 390, 768, 1280)
-_FOUND = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+_FOUND = Path(__file__).parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 AXE = Path(os.environ.get("AXE_CORE", _FOUND))
 # Frames have widths of their own and share the harness's address, so it may measure inside them.
 _HARNESS = """<!doctype html><title>harness</title><body><script>
@@ -84,12 +85,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.fixture(scope="module")
+def demo_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page that `aggregator demo` leaves."""
+    folder = tmp_path_factory.mktemp("demo")
+    assert call(["--quiet", "demo", "--directory", str(folder)]) == 0
+    return (folder / "demo-digest.html").read_text(encoding="utf-8")
+
+
 @pytest.fixture
-def site(newsroom: Any, new_article: Any, one_cluster: Any) -> Iterator[Site]:
+def site(newsroom: Any, new_article: Any, one_cluster: Any, demo_page: str) -> Iterator[Site]:
     changed = {"revisions": 1, "former_title": "F" * 200}
     endless = one_cluster(new_article(1, title="W" * 200, outlet_name="O" * 80, **changed))
     crowd = one_cluster(*[new_article(number) for number in range(1, 60)])
     pages = {
+        "/demo.html": demo_page,
         "/digest.html": render(newsroom.digest(why=True), "html"),
         "/endless.html": render(endless, "html"),
         "/crowd.html": render(crowd, "html"),
@@ -102,7 +112,7 @@ def site(newsroom: Any, new_article: Any, one_cluster: Any) -> Iterator[Site]:
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_pages_fit_their_screen_and_ask_for_nothing(site: Site, tmp_path: Path) -> None:
     measured = json.loads(_dump(f"http://127.0.0.1:{site.server_address[1]}/", tmp_path))
-    assert len(measured) == 4 * len(WIDTHS)
+    assert len(measured) == 5 * len(WIDTHS)
     for frame in measured:
         assert frame["scrolls"] <= frame["width"], frame
         assert frame["wide"] == [], frame["asked"]
@@ -112,10 +122,14 @@ def test_pages_fit_their_screen_and_ask_for_nothing(site: Site, tmp_path: Path) 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.skipif(
-    not AXE.is_file(), reason="axe-core is not installed: `npm install axe-core`, or set AXE_CORE"
+    not AXE.is_file(),
+    reason="axe-core is not installed: `npm install --no-save --prefix build/npm axe-core`, or set AXE_CORE",
 )
-def test_pages_can_be_read_by_everybody_in_light_and_dark(newsroom: Any, tmp_path: Path) -> None:
+def test_pages_can_be_read_by_everybody_in_light_and_dark(
+    newsroom: Any, demo_page: str, tmp_path: Path
+) -> None:
     plain = {
+        "/demo.html": demo_page,
         "/digest.html": render(newsroom.digest(why=True), "html"),
         "/mail.html": render_mail(newsroom.digest()),
         "/index.html": render_index([newsroom.digest().query.window.since.date()]),

@@ -11,9 +11,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid5
 
 import feedparser
 import pytest
@@ -192,7 +194,7 @@ def test_atom_is_read_with_one_entry_a_report(newsroom: Any) -> None:
     read = feedparser.parse(io.BytesIO(render(digest, "atom").encode()))
     assert (read.bozo, read.version) == (False, "atom10")
     assert [entry.title for entry in read.entries] == [section.headline for section in digest.sections]
-    assert read.entries[0].id == "tag:aggregator,2026:report:1"
+    assert read.entries[0].id == uuid5(digest.query.namespace, "report 1").urn
     assert read.entries[0].link == "https://outlet1.example/news/1"
     assert read.entries[0].published == "2026-11-24T07:10:00Z"
     assert [tag.term for tag in read.entries[0].tags] == ["world"]
@@ -267,7 +269,23 @@ def test_a_time_of_another_year_names_the_year(new_article: Any, one_cluster: An
 
 
 def test_a_window_that_is_no_day_is_told_by_its_ends(newsroom: Any) -> None:
-    assert "24 Nov 2026, 08:00 – 25 Nov 2026, 08:00" in render(newsroom.digest(timezone="Asia/Tokyo"), "text")
+    tokyo = render(newsroom.digest(timezone="Asia/Tokyo"), "text")
+    assert tokyo.startswith("NEWS DIGEST: Wednesday, 25 November 2026\n")
+    assert "From 24 Nov, 08:00 to 25 Nov, 08:00. Times in Asia/Tokyo." in " ".join(tokyo.split())
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (1, "Tuesday, 24 November 2026"),
+        (3, "22 – 24 November 2026"),
+        (30, "26 October – 24 November 2026"),
+        (365, "25 November 2025 – 24 November 2026"),
+    ],
+)
+def test_a_digest_is_called_by_its_days(newsroom: Any, query: Any, days: int, told: str) -> None:
+    window = replace(query.window, since=query.window.until - timedelta(days=days))
+    assert f"# News digest: {told}\n" in render(newsroom.digest(window=window), "md")
 
 
 def test_the_filters_are_told(newsroom: Any) -> None:

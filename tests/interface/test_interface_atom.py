@@ -11,11 +11,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import uuid5
 
 import pytest
 
 from aggregator.config import parse_config
-from aggregator.digest.model import Digest, DigestQuery, Window
+from aggregator.digest.model import Digest, DigestQuery, Section, Window
 from aggregator.digest.render import render
 from aggregator.pipeline.cycle import Scope, run_once
 from aggregator.pipeline.digest import read_digest
@@ -71,10 +72,7 @@ def test_our_own_poll_finds_one_entry_a_report_and_no_second_one_when_it_grows(
     _poll(shelf, database, NOW)
     with closing(sqlite3.connect(database)) as db:
         entries = dict(db.execute("SELECT guid, title FROM entries").fetchall())
-        assert entries == {
-            f"tag:aggregator,2026:report:{section.cluster_id}": section.headline
-            for section in digest.sections
-        }
+        assert entries == {_identity(digest, section): section.headline for section in digest.sections}
         links = {url for (url,) in db.execute("SELECT url FROM entries")}
         assert links == {section.accounts[0].url for section in digest.sections}
     first, *others = digest.sections
@@ -83,7 +81,13 @@ def test_our_own_poll_finds_one_entry_a_report_and_no_second_one_when_it_grows(
     _poll(shelf, database, NOW + timedelta(days=1))
     with closing(sqlite3.connect(database)) as db:
         after = dict(db.execute("SELECT guid, title FROM entries").fetchall())
-    assert after == {**entries, f"tag:aggregator,2026:report:{first.cluster_id}": "It grew"}
+        changed = dict(db.execute("SELECT guid, updated_at FROM entries WHERE revisions > 0").fetchall())
+    assert after == {**entries, _identity(digest, first): "It grew"}
+    assert changed == {_identity(digest, first): f"{later.updated_at:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def _identity(digest: Digest, section: Section) -> str:
+    return uuid5(digest.query.namespace, f"report {section.cluster_id}").urn
 
 
 def _poll(shelf: Shelf, database: Path, at: datetime) -> None:

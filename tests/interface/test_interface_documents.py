@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from aggregator.digest.rank import WEIGHTS
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^ *```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -44,6 +46,18 @@ def test_generated_documents_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "schema_docs.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_page_on_the_digest_has_the_weights_of_the_ranking() -> None:
+    page = (ROOT / "docs" / "digest.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\w+) \| (\d+) \|", page, re.MULTILINE)
+    assert {name: int(points) / 100 for name, points in told} == WEIGHTS
+
+
+def test_the_walk_of_a_stranger_goes_as_it_is_written_down() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "walk.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "\n")  # `python scripts/walk.py` writes it
 
 
 def _queries(page: str) -> list[str]:
