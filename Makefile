@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check acceptance format quality bench conformance torture install-service demo docs site browse lock clean
+.PHONY: help run test check acceptance format quality bench conformance torture soak install-service demo docs site browse lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ conformance: $(DEV_STAMP) ## Print the sheet of polite polling: 72 rules and the
 torture: $(DEV_STAMP) ## Kill the cycle 200 times and compare with an undisturbed run (about 15 minutes)
 	@$(BIN)/python scripts/torture.py
 
+soak: $(DEV_STAMP) ## Live through thirty days in accelerated time and write docs/soak.md (about 15 minutes)
+	@MALLOC_MMAP_THRESHOLD_=1048576 $(BIN)/python scripts/soak.py --output docs
+
 acceptance: $(DEV_STAMP) ## The long checks: third-party feeds and pages, the labelled newsroom (skipped where absent)
 	@$(BIN)/pytest -m slow -p no:randomly
 
@@ -45,9 +48,8 @@ format: $(DEV_STAMP) ## Format the code
 quality: $(DEV_STAMP) ## Score clustering, citations and extraction against the pinned floors
 	@$(BIN)/python -m benchmarks.quality
 
-bench: $(DEV_STAMP) ## Measure polling and reading beside their given parts in the same run
-	@$(BIN)/python -m benchmarks.speed
-	@$(BIN)/python -m benchmarks.extraction
+bench: $(DEV_STAMP) ## Measure the whole line beside its given parts and other programs (15 minutes); ARGS=--quick for few
+	@$(BIN)/python -m benchmarks.speed $(ARGS)
 
 docs: $(DEV_STAMP) ## Write the generated documents
 	@$(BIN)/python scripts/schema_docs.py

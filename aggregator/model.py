@@ -11,6 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
+
+
+class Compact:
+    """Pickled as its class and its fields' values: half the time of what a frozen dataclass does by itself.
+
+    For values of which hundreds cross processes at once; to be a base of dataclasses with slots.
+    """
+
+    __slots__: tuple[str, ...] = ()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        """Return what makes the same value again."""
+        return type(self), tuple([getattr(self, name) for name in self.__slots__])
+
 
 # --- fetch: bytes from the network -------------------------------------------------------------
 
@@ -83,7 +98,7 @@ class FetchFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedEntry:
+class ParsedEntry(Compact):
     """One entry of a feed document, cleaned of control characters and lone surrogates, otherwise as given."""
 
     guid: str | None  # exactly as the feed gives it; None where it gives none
@@ -123,6 +138,7 @@ class ParsedFeed:
     entries: tuple[ParsedEntry, ...]
     hints: PollHints = PollHints()
     truncated: int = 0  # entries beyond the limit that were left out
+    complete: bool = True  # False: the document breaks off
 
 
 class ParseProblem(StrEnum):

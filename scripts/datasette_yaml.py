@@ -16,6 +16,7 @@ _HEAD = """\
 _TABLES: dict[str, dict[str, object]] = {
     "about": {"hidden": True},
     "arrivals": {"sort": "place"},
+    "article_moves": {"description": "Where articles stood before they were put into another cluster."},
     "article_revisions": {"description": "Earlier titles and texts of articles.", "sort_desc": "id"},
     "article_urls": {"description": "Every address under which an article was found."},
     "articles": {
@@ -56,6 +57,7 @@ _TABLES: dict[str, dict[str, object]] = {
         "label_column": "title",
     },
     "host_pauses": {"hidden": True},
+    "websub": {"hidden": True},
     "outlets": {
         "description": "The newsrooms behind feeds and articles.",
         "facets": ["kind", "family"],

@@ -47,7 +47,7 @@ from aggregator.store.writer import Writer
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STEP = timedelta(days=2)
-KILLS_A_STEP = 2  # at the third, a page that was being read each time is given up, as it should be
+KILLS_A_STEP = 3  # at the fourth, a page that was being read alone each time is given up, as it should be
 ACCOUNTS = 3  # articles that tell one report, each of another outlet
 PLACES = ("Lagos", "Kyoto", "Bergen", "Quito", "Tunis", "Perth", "Lviv", "Oslo", "Dakar", "Turin", "Hanoi")
 ACTORS = ("bakers", "miners", "judges", "nurses", "pilots", "tenants", "fishers", "brewers", "dockers")

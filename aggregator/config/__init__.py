@@ -6,6 +6,7 @@ from aggregator.config.load import ConfigError, feed_key, load_config, parse_con
 from aggregator.config.settings import Config, Feed, OutletEntry
 from aggregator.config.settings import Digest as DigestSettings
 from aggregator.config.settings import Mail as MailSettings
+from aggregator.config.settings import WebSub as WebSubSettings
 
 __all__ = [
     "Config",
@@ -16,6 +17,7 @@ __all__ = [
     "MailSettings",
     "OutletEntry",
     "Problem",
+    "WebSubSettings",
     "add_feeds",
     "feed_key",
     "load_config",

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cssselect import HTMLTranslator, SelectorError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from aggregator.config.units import Duration, Size
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([\w-]{1,63}\.)+[\w-]{2,63}")
-_MAIL = re.compile(r"[^<>@,;\x00-\x1f\x7f]*<[^@\s<>,;]+@[^@\s<>,;]+>|[^@\s<>,;]+@[^@\s<>,;]+")
+_MAIL = re.compile(r"(?:[^<>@,;\x00-\x1f\x7f]*<)?([^@\s<>,;]+@[^@\s<>,;]+)>?")
+_SCHEDULER = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 DigestFormat = Literal["html", "md", "json", "text", "atom"]
 
@@ -41,6 +46,23 @@ def _domain(name: str) -> str:
     if not _DOMAIN.fullmatch(name):
         raise ValueError(f"{name!r} is not a domain; write for example wsj.com")
     return name
+
+
+def _listening(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError(f"{address!r} is not an address to listen at; write for example 127.0.0.1:8090")
+    return address
+
+
+def _selector(text: str) -> str:
+    """Check a CSS selector, for parts of pages that are to be left out."""
+    try:
+        HTMLTranslator().css_to_xpath(text)
+    except SelectorError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{text!r} is not a CSS selector ({reason}); write for example .ad") from error
+    return text
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -93,10 +115,12 @@ class Cluster(_Section):
 
 
 class Compute(_Section):
-    """Where pages are read and texts compared: in worker processes, or in this process."""
+    """Where pages are read and texts compared: in worker processes, in this process, or on a Dask cluster."""
 
-    kind: Literal["processes", "inline"] = "processes"
-    workers: Literal["auto"] | int = "auto"
+    kind: Literal["processes", "inline", "dask"] = "processes"
+    workers: Literal["auto"] | int = "auto"  # on this machine
+    scheduler: str | None = None  # of Dask
+    when_away: Literal["local", "wait"] = "local"  # what is done while the cluster cannot be had
 
     @field_validator("workers", mode="before")
     @classmethod
@@ -105,10 +129,31 @@ class Compute(_Section):
             return workers
         raise ValueError(f"{workers!r} is not a number of workers; write auto, or 1 to 256")
 
+    @field_validator("scheduler")
+    @classmethod
+    def _scheduler_address(cls, address: str | None) -> str | None:
+        if address is None or _SCHEDULER.fullmatch(address):
+            return address
+        raise ValueError(f"{address!r} is not a scheduler's address; write for example tcp://host:8786")
+
+    @model_validator(mode="after")
+    def _scheduler_for_dask(self) -> Compute:
+        if (self.kind == "dask") != (self.scheduler is not None):
+            raise ValueError("kind: dask and scheduler: tcp://host:8786 belong together")
+        if self.kind == "dask" and find_spec("distributed") is None:
+            raise ValueError("kind: dask needs the extra; install it by: pip install 'aggregator[dask]'")
+        return self
+
 
 def _mail_address(text: str) -> str:
-    if not _MAIL.fullmatch(text):
-        raise ValueError(f"{text!r} is not an e-mail address; write for example me@example.org")
+    """Check an address as it is written or as ``Me <me@example.org>``; mail is for ASCII addresses only."""
+    found = _MAIL.fullmatch(text)
+    try:
+        if not found or ("<" in text) != (">" in text) or not found[1].isascii():
+            raise ValueError
+        Address(addr_spec=found[1])
+    except (ValueError, HeaderParseError) as error:
+        raise ValueError(f"{text!r} is not an e-mail address; write for example me@example.org") from error
     return text
 
 
@@ -197,6 +242,21 @@ class Feed(_Section):
     user_agent: Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")] | None = None
     headers: dict[str, SecretStr] = {}
     auth: Login | None = None
+    strip: tuple[Annotated[str, AfterValidator(_selector)], ...] = ()
+
+
+class WebSub(_Section):
+    """Where hubs reach us, and where we listen for them (behind a proxy). Without it nothing listens."""
+
+    callback: WebAddress
+    listen: Annotated[str, AfterValidator(_listening)] = "127.0.0.1:8090"
+
+    @field_validator("callback")
+    @classmethod
+    def _bare(cls, callback: str) -> str:
+        if "?" in callback or "#" in callback:
+            raise ValueError("the callback is completed with a path of our own: it ends without ? and #")
+        return callback.rstrip("/")
 
 
 class Config(_Section):
@@ -209,6 +269,8 @@ class Config(_Section):
     compute: Compute = Compute()
     digest: Digest = Digest()
     retention: Retention = Retention()
+    websub: WebSub | None = None
+    metrics: Annotated[str, AfterValidator(_listening)] | None = None
     outlets: tuple[OutletEntry, ...] = ()
     feeds: tuple[Feed, ...] = ()
 

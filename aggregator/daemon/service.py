@@ -16,15 +16,18 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from aggregator.config import DigestSettings
+from aggregator.daemon.callback import hearing_hubs
 from aggregator.daemon.control import Control
 from aggregator.daemon.notify import notify
 from aggregator.daemon.trouble import Patience
-from aggregator.digest.window import digest_name, local_day
+from aggregator.digest.window import digest_day, digest_name
 from aggregator.pipeline.cycle import Scope, run_cycle
-from aggregator.pipeline.publish import publish
+from aggregator.pipeline.digest import write_daily_digest
+from aggregator.pipeline.mail import Sent, mail_daily_digest
 from aggregator.pipeline.services import Services
 from aggregator.store.prune import Cutoffs, Pruned, prune
 from aggregator.store.status import work_waits
+from aggregator.store.times import to_text
 from aggregator.store.wal import fold_log, log_size
 
 log = structlog.get_logger()
@@ -57,45 +60,66 @@ class Service:
 
         What is cut off was not stored, and is taken up at the next start. Raises what made the cycle fail.
         """
-        self._plan()
-        self._scheduler.start()
-        await self.look()
-        await self._control.wake.wait()
-        self._scheduler.pause()
-        await self._drain()
-        self._scheduler.shutdown(wait=False)
+        async with hearing_hubs(self._services, self.look) as self._services:
+            self._plan()
+            self._scheduler.start()
+            await self.look()
+            await self._control.wake.wait()
+            self._scheduler.pause()
+            await self._drain()
+            self._scheduler.shutdown(wait=False)
         if self._failure:
             raise self._failure
 
     async def look(self) -> None:
-        """Start a cycle, unless one is under way. Async, or APScheduler would call it in a thread."""
-        if self._work is None or self._work.done():
+        """Start a cycle, unless one is under way or the service comes down.
+
+        Async, or APScheduler would call it in a thread.
+        """
+        if not self._control.wake.is_set() and (self._work is None or self._work.done()):
             self._work = asyncio.create_task(self._guarded())
 
     async def digest_missed(self) -> None:
         """Write the latest digest that was due, unless it is there: the service may have been down."""
         settings = self._services.config.digest
-        due = latest_due(settings, self._services.clock())
-        name = digest_name(local_day(due - timedelta(seconds=1), settings.timezone), settings.formats[0])
-        if not (settings.directory / name).exists():
-            await self.digest(due)
+        day = digest_day(self._due(), settings.timezone)
+        if not (settings.directory / digest_name(day, settings.formats[0])).exists():
+            await self.digest()
 
-    async def digest(self, due: datetime | None = None) -> None:
-        """Write the day's digest, and mail it where feeds.yaml asks for it."""
-        now = due or self._services.clock()
+    async def digest(self) -> None:
+        """Write the digest that was due last, and mail it where feeds.yaml asks for it."""
         try:
-            paths, sent = await asyncio.to_thread(publish, self._services.config, self._services.writer, now)
+            paths = await asyncio.to_thread(write_daily_digest, self._services.config, self._due())
         except Exception:  # a folder that cannot be written must not stop the polls
-            log.exception("the digest could not be published")
+            log.exception("the digest could not be written")
         else:
-            log.info("digest written", files=[str(path) for path in paths], mailed_to=len(sent.to))
-            for recipient, reason in sent.refused:
-                log.warning("the digest was refused", recipient=recipient, reason=reason)
+            log.info("digest written", files=[str(path) for path in paths])
+        await self.mail()
+
+    async def mail(self) -> None:
+        """Mail the digest that was due last to everybody who has not had it and whose turn it is."""
+        services = self._services
+        try:
+            sent = await asyncio.to_thread(
+                mail_daily_digest, services.config, services.writer, self._due(), services.clock()
+            )
+        except Exception:  # nor must mail
+            log.exception("the digest could not be mailed")
+        else:
+            _log_mail(sent)
+
+    async def mail_again(self) -> None:
+        """Mail what is still to be mailed, once the service is no longer behind with the news."""
+        if self._caught_up:
+            await self.mail()
 
     async def ask_for_pruning(self) -> None:
         """Have old rows removed once no cycle is under way."""
         self._prune_waits = True
         await self.look()
+
+    def _due(self) -> datetime:
+        return latest_due(self._services.config.digest, self._services.clock())
 
     def _plan(self) -> None:
         digest = self._services.config.digest
@@ -103,6 +127,7 @@ class Service:
         soon = datetime.now(self._scheduler.timezone) + timedelta(seconds=self._prune_after)
         add = self._scheduler.add_job
         add(self.look, IntervalTrigger(seconds=LOOK_SECONDS))
+        add(self.mail_again, IntervalTrigger(seconds=LOOK_SECONDS))
         add(self.digest, CronTrigger(hour=hour, minute=minute, timezone=digest.timezone))
         add(self.ask_for_pruning, IntervalTrigger(days=1), next_run_time=soon)
 
@@ -126,8 +151,8 @@ class Service:
         if log_size(services.config.database) > FOLD_ABOVE:
             await asyncio.wrap_future(services.writer.submit_upkeep(fold_log))
         if not self._caught_up:
-            self._caught_up = True
             await self.digest_missed()
+            self._caught_up = True
 
     async def _prune(self) -> None:
         kept, now = self._services.config.retention, self._services.clock()
@@ -150,5 +175,21 @@ def latest_due(settings: DigestSettings, now: datetime) -> datetime:
     """Return the last time at which a digest was due, up to now."""
     hour, minute = map(int, settings.at.split(":"))
     local = now.astimezone(ZoneInfo(settings.timezone))
-    due = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return (due if due <= local else due - timedelta(days=1)).astimezone(UTC)
+    due = local.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
+    if due.astimezone(UTC) > now:  # in UTC: by the clock on the wall, 02:30 may come twice or never
+        due -= timedelta(days=1)
+    return due.astimezone(UTC)
+
+
+def _log_mail(sent: Sent) -> None:
+    if sent.to:
+        log.info("digest mailed", recipients=len(sent.to))
+    fates: dict[tuple[str, datetime | None], list[str]] = {}
+    for one in sent.unsent:
+        fates.setdefault((one.reason, one.again_at), []).append(one.recipient)
+    for (reason, again_at), recipients in fates.items():
+        after = f"tried again at {to_text(again_at)}" if again_at else "refused for good; not tried again"
+        log.warning(
+            "the digest could not be mailed; its files are not affected",
+            to=recipients, reason=reason, next=after,
+        )  # fmt: skip

@@ -18,6 +18,7 @@ import structlog
 
 from aggregator.config import Config, ConfigError, load_config
 from aggregator.daemon.control import Control, Signals
+from aggregator.daemon.metrics import exposing
 from aggregator.daemon.notify import notify, watchdog_seconds
 from aggregator.daemon.service import Service
 from aggregator.daemon.trouble import Patience, has_room
@@ -46,9 +47,14 @@ LONG_SILENCE = timedelta(days=7)
 async def serve(config: Config, config_file: Path, *, clock: Clock, jitter: Callable[[], float]) -> None:
     """Run the service until SIGTERM or SIGINT; SIGHUP reads feeds.yaml anew.
 
-    Raises HeldError where another process holds the database, StoreError where it cannot be used.
+    Raises HeldError where another process holds the database, StoreError where it cannot be used,
+    AddressError where ``metrics`` names an address that cannot be listened at.
     """
-    with hold(config.database), Writer(config.database) as writer:
+    with (
+        hold(config.database),
+        Writer(config.database) as writer,
+        exposing(config.metrics, config.database, clock),
+    ):
         control = Control()
         supervisor = Supervisor(config, config_file, writer, control, clock=clock, jitter=jitter)
         with Signals(control, supervisor.reload):
@@ -144,7 +150,7 @@ class Supervisor:
 
     async def _rest(self, seconds: float) -> None:
         await self._control.rest(seconds)
-        folder = self._config.database.parent
+        folder = self._config.database.resolve().parent
         while not self._control.ended and not await asyncio.to_thread(has_room, folder):
             self._control.begin()
             await self._control.rest(ROOM_SECONDS)

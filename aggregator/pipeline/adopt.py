@@ -7,12 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from aggregator.config import Config
-from aggregator.feeds import parse_feed
 from aggregator.model import Fetched
 from aggregator.pipeline.poll import MAX_ENTRIES, poll_rules
+from aggregator.pipeline.read import read_feed
 from aggregator.pipeline.record import PollCount, Visit, record_poll
 from aggregator.pipeline.services import extra_outlets, follow_config
-from aggregator.reports.outlets import OutletList
 from aggregator.store.feeds import subscribed_feeds
 
 
@@ -35,7 +34,13 @@ def adopt_feed(
     if feed is None or feed.state.last_polled_at is not None:
         return None
     headers = {name: value.decode("latin-1") for name, value in answer.headers}
-    document = parse_feed(answer.body, url=answer.url, headers=headers, max_entries=MAX_ENTRIES)
+    document = read_feed(
+        answer.body,
+        url=answer.url,
+        headers=headers,
+        max_entries=MAX_ENTRIES,
+        extra_outlets=extra_outlets(config),
+    )
     visit = Visit(feed, replace(answer, hops=()), document, conditional=False)
     rules = poll_rules(config, next((one for one in config.feeds if one.url == url), None))
-    return record_poll(db, visit, now, rules, 0.0, OutletList.load(extra_outlets(config)))
+    return record_poll(db, visit, now, rules, 0.0)

@@ -108,7 +108,7 @@ def record_grouping(db: sqlite3.Connection, grouping: Grouping, outlets: OutletL
         for cluster, articles in zip(ids, grouping.groups, strict=True)
         for article in articles
     }
-    assign(db, cluster_of, grouping.copy_of)
+    assign(db, cluster_of, grouping.copy_of, now)
     redirect_clusters(db, plan.redirects, now)
     save_links(db, grouping.links, cluster_of, version=VERSION, at=now)
     _summarise(db, ids, outlets, now)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -15,12 +16,14 @@ from aggregator.pipeline.analyse import analyse_articles
 from aggregator.pipeline.cluster import cluster_articles
 from aggregator.pipeline.fetch import fetch_articles
 from aggregator.pipeline.poll import poll_feeds
+from aggregator.pipeline.record import PollCount
 from aggregator.pipeline.services import Clock, Progress, Services, open_services
 from aggregator.reports.analyse import VERSION
 from aggregator.store.analysis import forget_analyses
 from aggregator.store.articles import blame_fetches
 from aggregator.store.clusters import recluster_everything
 from aggregator.store.feeds import FeedRow, due_feeds, paused_hosts, subscribed_feeds
+from aggregator.store.outage import excuse_outage
 from aggregator.store.outlets import name_outlets
 from aggregator.store.status import begin_cycle, end_cycle
 from aggregator.store.writer import Writer
@@ -77,16 +80,22 @@ def take_up(db: sqlite3.Connection, encoder: str, *, rebuild: bool = False) -> N
 
 
 async def run_cycle(services: Services, scope: Scope) -> CycleCount:
-    """Run the stages. Each takes the rows that lack its output: one that was cut off is gone on with."""
+    """Run the stages. Each takes the rows that lack its output: one that was cut off is gone on with.
+
+    Clustering comes last, over all that is new; the others run side by side, since they wait for different
+    things: for feeds, for pages, for the processor.
+    """
     write = services.writer.write
     cycle = await write(begin_cycle, services.clock())
-    polls = []
+    polls: list[PollCount] = []
     articles = 0
-    if scope.network:
+    if not scope.network:
+        await analyse_articles(services)
+    else:
         feeds = await write(feeds_to_poll, scope, services.clock())
-        polls = await poll_feeds(services, feeds)
-        articles = await fetch_articles(services)
-    await analyse_articles(services)
+        polls, articles = await _bring_in(services, feeds)
+        if polls and not any(poll.ok for poll in polls):
+            await write(excuse_outage, services.clock(), services.config.defaults.interval)
     count = CycleCount(
         polled=len(polls),
         failed=sum(not poll.ok for poll in polls),
@@ -94,10 +103,23 @@ async def run_cycle(services: Services, scope: Scope) -> CycleCount:
         articles=articles,
         clustered=await cluster_articles(services),
     )
-    await write(name_outlets, services.outlets.get)
+    if any((count.new_entries, count.articles, count.clustered)):
+        await write(name_outlets, services.outlets.get)
     await write(end_cycle, cycle, services.clock(), count.as_dict())
     log.info("cycle", **count.as_dict())
     return count
+
+
+async def _bring_in(services: Services, feeds: Sequence[FeedRow]) -> tuple[list[PollCount], int]:
+    """Poll feeds, fetch pages and analyse texts side by side. The first exception ends all and is raised."""
+    try:
+        async with asyncio.TaskGroup() as stages:
+            polling = stages.create_task(poll_feeds(services, feeds))
+            fetching = stages.create_task(fetch_articles(services, polling))
+            stages.create_task(analyse_articles(services, fetching))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return polling.result(), fetching.result()
 
 
 def feeds_to_poll(db: sqlite3.Connection, scope: Scope, now: datetime) -> list[FeedRow]:

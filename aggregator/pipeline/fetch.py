@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from aggregator.articles import extract_article, from_entry
 from aggregator.compute import Crash, call
 from aggregator.feeds import retry_after
 from aggregator.model import ArticleStatus, Extraction, Fetched, FetchFailure, FetchProblem
-from aggregator.pipeline.bounded import for_each
+from aggregator.pipeline.bounded import Upstream, for_each
 from aggregator.pipeline.services import Services
 from aggregator.store.articles import (
     FetchTask,
@@ -21,10 +23,11 @@ from aggregator.store.articles import (
     begin_fetch,
     fail_fetch,
     postpone_fetch,
+    recall_fetches,
     release_fetches,
     save_extraction,
 )
-from aggregator.store.feeds import pause_host, paused_hosts
+from aggregator.store.feeds import LONGEST_PAUSE, pause_host, paused_hosts
 
 PAGE_TYPES = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 BATCH = 500
@@ -34,11 +37,10 @@ PER_HOST_AND_CYCLE = 200
 RETRY_AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 """Waits after the first, second and third failed attempt; after the fourth a page is given up (E05)."""
 
-MOST_CUT_OFF = 3
-"""A page that was being read so often when the process was killed is given up. After the first time it is
-read alone, so that none is blamed for another."""
-
-LONGEST_PAUSE = timedelta(days=7)
+MOST_CUT_OFF = 4
+"""A page is given up when the process was killed so often while it read this page and no other. The first
+time counts even if there were others, so three more follow for which nothing else can be to blame. At three,
+one of 200 random kills met the same innocent page for the third time, the last that was left of its cycle."""
 
 _BLOCKED_STATUS = {401, 402, 403, 407, 451}
 _GONE_STATUS = {404, 410}
@@ -63,26 +65,39 @@ class Pause:
 Outcome = Extraction | Retry | Pause
 
 
-async def fetch_articles(services: Services) -> int:
-    """Fetch every page that is due; returns how many articles were read or settled."""
+async def fetch_articles(services: Services, polling: asyncio.Future[Any] | None = None) -> int:
+    """Fetch every page that is due; returns how many articles were read or settled.
+
+    With ``polling``, which finds pages meanwhile, it goes on until that is over and all of them are done.
+    """
+    asked: Counter[str] = Counter()
+    done, upstream = 0, Upstream(polling)
     try:
-        return await _fetch_due(services)
+        await services.writer.write(recall_fetches, services.clock())
+        while True:
+            over = upstream.over
+            settled = await _fetch_due(services, asked, alone=over)
+            done += settled or 0
+            if settled is None and over:
+                return done
+            if settled is None:
+                await upstream.wait()
     finally:
         await services.writer.write(release_fetches)
 
 
-async def _fetch_due(services: Services) -> int:
-    done = 0
-    asked: Counter[str] = Counter()
-    while tasks := await services.writer.write(articles_to_fetch, services.clock(), BATCH):
-        paused = await services.writer.write(paused_hosts, services.clock())
-        now, later = _turns(services, tasks, asked, paused)
-        await services.writer.write(_postpone, later)
-        services.progress.begin("fetch", len(now))
-        done += await _fetch_batch(services, [task for task in now if not task.cut_off], side_by_side=True)
-        suspects = sorted((task for task in now if task.cut_off), key=lambda task: task.cut_off)
-        done += await _fetch_batch(services, suspects, side_by_side=False)
-    return done
+async def _fetch_due(services: Services, asked: Counter[str], *, alone: bool) -> int | None:
+    """Fetch a batch of pages, suspects only when nothing else is going on; None where there are none."""
+    tasks = await services.writer.write(articles_to_fetch, services.clock(), BATCH)
+    paused = await services.writer.write(paused_hosts, services.clock())
+    now, later = _turns(services, [task for task in tasks if alone or not task.cut_off], asked, paused)
+    if not now and not later:
+        return None
+    await services.writer.write(_postpone, later)
+    services.progress.begin("fetch", len(now))
+    done = await _fetch_batch(services, [task for task in now if not task.cut_off], side_by_side=True)
+    suspects = sorted((task for task in now if task.cut_off), key=lambda task: task.cut_off)
+    return done + await _fetch_batch(services, suspects, side_by_side=False)
 
 
 def _postpone(db: sqlite3.Connection, later: Sequence[tuple[FetchTask, datetime]]) -> None:
@@ -127,13 +142,13 @@ async def _fetch(services: Services, task: FetchTask) -> bool:
         outcome = _without_page(task, ArticleStatus.FAILED, outcome.detail)
     if isinstance(outcome, Extraction):
         outlet = services.outlets.of_url(outcome.url) or task.feed_outlet or ""
-        await services.writer.write(save_extraction, task.article_id, outcome, outlet, now)
+        await services.writer.write_soon(save_extraction, task.article_id, outcome, outlet, now)
         return True
     if isinstance(outcome, Pause):
-        await services.writer.write(_pause, task.article_id, outcome)
+        await services.writer.write_soon(_pause, task.article_id, outcome)
     else:
         until = now + RETRY_AFTER[task.attempts]
-        await services.writer.write(fail_fetch, task.article_id, until, outcome.detail)
+        await services.writer.write_soon(fail_fetch, task.article_id, until, outcome.detail)
     return False
 
 
@@ -146,7 +161,7 @@ def _pause(db: sqlite3.Connection, article_id: int, pause: Pause) -> None:
 async def _read(services: Services, task: FetchTask) -> Outcome:
     if not _wants_page(services, task):
         return _without_page(task, ArticleStatus.TEASER, "the feed is set to full_text: false")
-    await services.writer.write(begin_fetch, task.article_id)
+    await services.writer.write_soon(begin_fetch, task.article_id)
     answer = await services.web.get(
         task.url, max_bytes=services.config.network.max_page_size, accept=PAGE_TYPES, robots=True
     )
@@ -168,6 +183,7 @@ async def _extract(services: Services, task: FetchTask, answer: Fetched) -> Extr
         entry=task.entry,
         headers=answer.headers,
         link=task.url,
+        strip=feed.strip if (feed := services.feeds.get(task.feed_url or "")) else (),
     )
     return Retry(extraction.detail) if isinstance(extraction, Crash) else extraction
 
@@ -192,6 +208,8 @@ def _answered(task: FetchTask, answer: Fetched, now: datetime) -> Outcome:
     detail = f"the page answered {answer.status}"
     if answer.status in _GONE_STATUS:
         return _without_page(task, ArticleStatus.GONE, detail)
+    if b"challenge" in (answer.header("cf-mitigated") or b"").lower():
+        return _without_page(task, ArticleStatus.BLOCKED, f"{detail} and asks for a browser check")
     if answer.status in _BLOCKED_STATUS:
         return _without_page(task, ArticleStatus.BLOCKED, detail)
     seconds = retry_after(answer.headers, now)

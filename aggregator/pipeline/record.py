@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from aggregator.articles import canonical_url
 from aggregator.feeds import (
     EntryPlan,
     EntryUpdate,
     KnownEntry,
     PollResult,
     PollRules,
+    address,
     believed_redirect,
     lookup_keys,
     match_entries,
@@ -26,21 +26,35 @@ from aggregator.feeds import (
     outcome_of,
     retry_after,
 )
+from aggregator.feeds.websub import discovered
 from aggregator.model import (
     EntryText,
     FeedState,
     Fetched,
     FetchFailure,
     ParsedEntry,
-    ParsedFeed,
     ParseFailure,
     PollOutcome,
 )
-from aggregator.pipeline.fetch import LONGEST_PAUSE
-from aggregator.reports.outlets import OutletList
+from aggregator.pipeline.read import Reading
 from aggregator.store.articles import FoundArticle, fetch_again, find_or_add, move_article
-from aggregator.store.entries import apply_plan, articles_by_title, known_entries, point_to_article
-from aggregator.store.feeds import FeedRow, PollRow, describe_feed, log_poll, pause_host, save_feed, twin_of
+from aggregator.store.entries import (
+    add_entries,
+    articles_by_title,
+    change_entry,
+    known_entries,
+    point_to_article,
+)
+from aggregator.store.feeds import (
+    LONGEST_PAUSE,
+    FeedRow,
+    PollRow,
+    describe_feed,
+    log_poll,
+    pause_host,
+    save_feed,
+    twin_of,
+)
 
 log = structlog.get_logger()
 
@@ -53,7 +67,7 @@ class Visit:
 
     feed: FeedRow
     answer: Fetched | FetchFailure
-    document: ParsedFeed | ParseFailure | None  # None: there was no new body to parse
+    document: Reading | ParseFailure | None  # None: there was no new body to parse
     conditional: bool  # validators were sent
 
 
@@ -72,7 +86,6 @@ def record_poll(
     now: datetime,
     rules: PollRules,
     jitter: float,
-    outlets: OutletList,
 ) -> PollCount:
     """Store entries, the articles they lead to, validators and the next poll time: all of it, or nothing.
 
@@ -81,10 +94,10 @@ def record_poll(
     """
     feed, plan = visit.feed, EntryPlan()
     twin = twin_of(db, feed, visit.answer.url)
-    if isinstance(visit.document, ParsedFeed) and not twin:
-        plan = _store_entries(db, feed, visit.document, now, outlets)
+    if isinstance(visit.document, Reading) and not twin:
+        plan = _store_entries(db, feed, visit.document, now)
     result = poll_result(visit, len(plan.new))
-    remark = _remark(visit.answer, plan, twin)
+    remark = _remark(visit, plan, twin)
     after = next_state(feed.state, result, now, rules, jitter)
     _save_state(db, feed, after, now, rules)
     _pause_host(db, visit.answer, now)
@@ -120,11 +133,12 @@ def poll_result(visit: Visit, new_entries: int) -> PollResult:
     )
     if isinstance(document, ParseFailure):
         return replace(result, outcome=PollOutcome.NOT_A_FEED, detail=document.detail)
-    if isinstance(document, ParsedFeed):
-        dates = tuple(entry.published_at for entry in document.entries if entry.published_at)
+    if isinstance(document, Reading):
+        dates = tuple(one.entry.published_at for one in document.entries if one.entry.published_at)
         return replace(
             result,
-            hints=document.hints,
+            hints=discovered(answer.headers, answer.url, document.feed.hints),
+            complete=document.feed.complete,
             new_entries=new_entries,
             entry_dates=dates,
             body_hash=body_hash(answer.body),
@@ -132,28 +146,31 @@ def poll_result(visit: Visit, new_entries: int) -> PollResult:
     return replace(result, outcome=PollOutcome.SAME_BODY) if result.outcome is PollOutcome.OK else result
 
 
-def _store_entries(
-    db: sqlite3.Connection, feed: FeedRow, document: ParsedFeed, now: datetime, outlets: OutletList
-) -> EntryPlan:
-    known = known_entries(db, feed.id, lookup_keys(document.entries))
-    plan = match_entries(document.entries, known, first_poll=feed.state.last_success_at is None)
+def _store_entries(db: sqlite3.Connection, feed: FeedRow, document: Reading, now: datetime) -> EntryPlan:
+    first = feed.state.last_success_at is None
+    known = [] if first else known_entries(db, feed.id, lookup_keys(document.entries))
+    plan = match_entries(document.entries, known, first_poll=first)
     if plan.flood or plan.guids_unstable:
         log.warning("entries renamed", feed=feed.url, flood=plan.flood, guids_unstable=plan.guids_unstable)
-    ids = apply_plan(db, feed.id, plan, now)
-    language = feed.language or document.language
-    told = _told_before(db, feed, plan)
-    for entry_id, new in zip(ids, plan.new, strict=True):
-        found = _found(new.entry, language, outlets)
-        if found:
-            known_article = told.get(new.entry.title) or find_or_add(db, found, now)
-            point_to_article(db, entry_id, known_article)
+    _add(db, feed, plan, document, now)
     before = {row.id: row for row in known}
     for update in plan.updated:
-        found = _found(update.entry, language, outlets)
+        change_entry(db, update, now)
+        found = _found(update.entry, document)
         if found:
             _follow(db, before[update.id], update, found, now)
-    describe_feed(db, feed.id, title=document.title, home_url=document.home_url, language=document.language)
+    told = document.feed
+    describe_feed(db, feed.id, title=told.title, home_url=told.home_url, language=told.language)
     return plan
+
+
+def _add(db: sqlite3.Connection, feed: FeedRow, plan: EntryPlan, document: Reading, now: datetime) -> None:
+    """Store new entries and, before them, the articles that they lead to."""
+    told = _told_before(db, feed, plan)
+    found = [(new.entry.title, _found(new.entry, document)) for new in plan.new]
+    ids = iter(find_or_add(db, [one for title, one in found if one and title not in told], now))
+    articles = [(told.get(title) or next(ids)) if one else None for title, one in found]
+    add_entries(db, feed.id, plan.new, articles, now)
 
 
 def _told_before(db: sqlite3.Connection, feed: FeedRow, plan: EntryPlan) -> dict[str, int]:
@@ -178,30 +195,30 @@ def _follow(
     same = " ".join(before.title.split()) == " ".join(update.entry.title.split())
     moved_here = same and move_article(db, update.id, found, now)
     if not moved_here:
-        point_to_article(db, update.id, find_or_add(db, found, now))
+        point_to_article(db, update.id, *find_or_add(db, [found], now))
 
 
-def _found(entry: ParsedEntry, language: str | None, outlets: OutletList) -> FoundArticle | None:
-    url = canonical_url(entry.url) if entry.url else ""
-    outlet = outlets.of_url(url) if url else ""
-    if not entry.url or not outlet:
+def _found(entry: ParsedEntry, document: Reading) -> FoundArticle | None:
+    """Return the article that an entry leads to, or None where its link leads nowhere."""
+    page = document.pages.get(entry.url or "")
+    if not page or not entry.url:
         return None
-    text = EntryText(
-        title=entry.title,
-        summary=entry.summary,
-        content=entry.content,
-        author=entry.author,
-        published_at=entry.published_at or entry.updated_at,
-        language=entry.language or language,
-    )
-    return FoundArticle(url, entry.url, outlet, text)
+    text = EntryText(entry.title, author=entry.author, published_at=entry.published_at or entry.updated_at)
+    return FoundArticle(page[0], entry.url, page[1], text)
 
 
 def _save_state(
     db: sqlite3.Connection, feed: FeedRow, state: FeedState, now: datetime, rules: PollRules
 ) -> None:
-    moved_to = believed_redirect(state, feed.moved_to or feed.url, now, rules)
-    save_feed(db, feed.id, moved(state) if moved_to else state, moved_to=moved_to)
+    asked = address(feed.url, feed.moved_to, feed.state)
+    believed = believed_redirect(state, asked, now, rules)
+    back = asked == feed.url and not state.failures
+    save_feed(
+        db,
+        feed.id,
+        moved(state) if believed else state,
+        moved_to=believed or (None if back else feed.moved_to),
+    )
 
 
 def _pause_host(db: sqlite3.Connection, answer: Fetched | FetchFailure, now: datetime) -> None:
@@ -213,7 +230,7 @@ def _pause_host(db: sqlite3.Connection, answer: Fetched | FetchFailure, now: dat
             pause_host(db, urlsplit(answer.url).hostname or "", until)
 
 
-def _remark(answer: Fetched | FetchFailure, plan: EntryPlan, twin: str | None) -> str | None:
+def _remark(visit: Visit, plan: EntryPlan, twin: str | None) -> str | None:
     """Say what is odd about a poll that may well have succeeded."""
     if plan.flood:
         return f"All {len(plan.new)} entries are new; if most titles are known, they count as repeated."
@@ -221,7 +238,9 @@ def _remark(answer: Fetched | FetchFailure, plan: EntryPlan, twin: str | None) -
         return "The feed has given its entries new guids: they are told apart by their links."
     if twin:
         return f"The feed leads to {twin}, which is subscribed too: its entries are kept there alone."
-    urls = [*(hop.url for hop in answer.hops), answer.url]
+    if isinstance(visit.document, Reading) and not visit.document.feed.complete:
+        return "The feed's document breaks off: the rest is asked for at the next poll."
+    urls = [*(hop.url for hop in visit.answer.hops), visit.answer.url]
     if any(a.startswith("https:") and b.startswith("http:") for a, b in pairwise(urls)):
         return "The feed leads from https to http: what it says could have been changed on the way."
     return None

@@ -15,6 +15,7 @@ from aggregator.config import Config, Feed
 from aggregator.model import Outlet
 from aggregator.reports.outlets import OutletList
 from aggregator.store.feeds import Subscription, sync_feeds
+from aggregator.store.outlets import name_outlets
 from aggregator.store.writer import Writer
 from aggregator.web import ClientSettings, WebClient
 
@@ -54,6 +55,7 @@ class Services:
     jitter: Callable[[], float]  # 0..1, added to waits in proportion
     progress: Progress
     feeds: dict[str, Feed]  # feeds.yaml by URL
+    hears_hubs: bool = False  # deliveries of hubs reach this process: their leases count
 
     @property
     def extra_outlets(self) -> tuple[Outlet, ...]:
@@ -71,17 +73,19 @@ async def open_services(
     progress: Progress | None = None,
 ) -> AsyncIterator[Services]:
     """Build the effects, and take them down again whatever happens in between."""
-    executor = make_executor(config.compute.kind, config.compute.workers)
+    executor = make_executor(**config.compute.model_dump())
     finished = False
     try:
         async with WebClient(client_settings(config)) as web:
+            outlets = OutletList.load(extra_outlets(config))
             await writer.write(follow_config, config, clock())
+            await writer.write(name_outlets, outlets.get)
             yield Services(
                 config=config,
                 writer=writer,
                 web=web,
                 executor=executor,
-                outlets=OutletList.load(extra_outlets(config)),
+                outlets=outlets,
                 clock=clock,
                 jitter=jitter,
                 progress=progress or Silence(),

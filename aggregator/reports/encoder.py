@@ -79,13 +79,17 @@ def _says_something(text: str) -> bool:
     return any(c.isalnum() for c in text)
 
 
-@cache
 def load_encoder(name: str = UseEncoder.name) -> Encoder:
     """Return the encoder of that name; it is built once per process.
 
     Raises:
         UnknownEncoderError: no such encoder is installed.
     """
+    return _load(name)
+
+
+@cache  # here, since a cache takes a default and the same name given for two calls
+def _load(name: str) -> Encoder:
     if name == UseEncoder.name:
         return UseEncoder()
     plugins = {point.name: point for point in entry_points(group=GROUP)}

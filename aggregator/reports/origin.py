@@ -55,14 +55,15 @@ def independent_count(articles: Sequence[OriginArticle], origin: Origin) -> int:
     the origin as its source with the origin, whether or not the origin is among the articles.
     """
     accounts = [article for article in articles if _copied(article, articles) is None]
-    relays = [article for article in accounts if _relays(article, origin)]
-    families = {article.family for article in accounts if not _relays(article, origin)}
+    relays = {a.article_id for a in accounts if relays_origin(a.outlet, a.cited, origin.outlet)}
+    families = {article.family for article in accounts if article.article_id not in relays}
     told_first = any(article.outlet == origin.outlet for article in accounts)
     return max(1, len(families) + (1 if relays and not told_first else 0))
 
 
-def _relays(article: OriginArticle, origin: Origin) -> bool:
-    return article.outlet != origin.outlet and set(article.cited) == {origin.outlet}
+def relays_origin(outlet: str, cited: Collection[str], origin: str | None) -> bool:
+    """Tell a pure relay: an article of another outlet that names nobody but the origin as its source."""
+    return origin is not None and outlet != origin and set(cited) == {origin}
 
 
 def _copied(article: OriginArticle, articles: Sequence[OriginArticle]) -> OriginArticle | None:

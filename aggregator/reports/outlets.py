@@ -102,6 +102,12 @@ class OutletList:
 
 
 @cache
+def load_outlets(extra: tuple[Outlet, ...]) -> OutletList:
+    """Return the built-in list with corrections and additions; loaded once a process."""
+    return OutletList.load(extra)
+
+
+@cache
 def _built_in() -> dict[str, Outlet]:
     lines = files("aggregator.reports").joinpath("data/outlets.tsv").read_text(encoding="utf-8").splitlines()
     rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)

@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aggregator.reports.signals import SIGNALS, compare
 from aggregator.reports.window import Floats, Ints, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +64,17 @@ def score_pairs(window: Window, left: Ints, right: Ints, weights: Weights) -> tu
     report.
     """
     signals = compare(window, left, right)
-    return signals, 1 / (1 + np.exp(-np.clip(log_odds(signals, weights), -30, 30)))
+    return signals, _probability(log_odds(signals, weights))
+
+
+def could_be_one(window: Window, left: Ints, right: Ints, weights: Weights) -> NDArray[np.bool_]:
+    """Mark the pairs that would reach the threshold if nothing but the costly ``language_gap`` were left
+    out: no other can.
+    """
+    signals = compare(window, left, right, gap=False)
+    return _probability(log_odds(signals, weights)) >= weights.threshold
+
+
+def _probability(odds: Floats) -> Floats:
+    probability: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    return probability

@@ -10,7 +10,7 @@ import numpy as np
 
 from aggregator.reports.features import ROUNDUP
 from aggregator.reports.linkage import components
-from aggregator.reports.score import Weights, score_pairs
+from aggregator.reports.score import Weights, could_be_one, score_pairs
 from aggregator.reports.window import Floats, Ints, Vectors, Window
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Search:
         found = [self._nearest(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
         left = np.concatenate([pair[0] for pair in found]) if found else np.zeros(0, np.int64)
         right = np.concatenate([pair[1] for pair in found]) if found else np.zeros(0, np.int64)
+        strong = could_be_one(self.window, left, right, self.weights)
+        left, right = left[strong], right[strong]
         _, scores = score_pairs(self.window, left, right, self.weights)
         strong = scores >= self.weights.threshold
         return left[strong], right[strong], scores[strong]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 from aggregator.store.connection import open_reader
 
@@ -23,6 +24,11 @@ def is_demo(path: Path) -> bool:
         return False
     with closing(open_reader(path)) as db:
         return db.execute("SELECT 1 FROM about WHERE key = ?", (_DEMO,)).fetchone() is not None
+
+
+def identity(db: sqlite3.Connection) -> UUID:
+    """Return the number that tells this database from all others, for ever the same."""
+    return UUID(db.execute("SELECT value FROM about WHERE key = 'id'").fetchone()[0])
 
 
 def set_demo_aside(path: Path) -> Path | None:

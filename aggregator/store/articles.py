@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aggregator.articles.plain import count_words
 from aggregator.model import ArticleStatus, EntryText, Extraction
+from aggregator.store.feeds import LONGEST_PAUSE
 from aggregator.store.outlets import ensure_outlet
 from aggregator.store.times import from_text, to_text
 
@@ -35,7 +36,7 @@ class FetchTask:
     feed_url: str | None  # of a feed that mentions it
     feed_outlet: str | None
     attempts: int  # that failed
-    cut_off: int  # how often the process was killed in the middle of one
+    cut_off: int  # how often the process was killed while it read this page alone; 1: perhaps once
     entry: EntryText
 
 
@@ -51,15 +52,27 @@ def missing_articles(db: sqlite3.Connection, article_ids: Iterable[int]) -> list
     return [i for i in article_ids if db.execute(query, (i,)).fetchone() is None]
 
 
-def find_or_add(db: sqlite3.Connection, found: FoundArticle, now: datetime) -> int:
-    """Return the article behind an address; a new one is due to be fetched at once."""
-    known = article_at(db, found.url)
-    if known is None:
-        known = article_at(db, found.fetch_url)
-    if known is None:
-        known = _insert(db, found, now)
-    _remember_urls(db, known, (found.url, found.fetch_url))
-    return known
+def find_or_add(db: sqlite3.Connection, found: Sequence[FoundArticle], now: datetime) -> list[int]:
+    """Return the article behind each address; new ones are due to be fetched at once.
+
+    All of a feed's at once: a query and an insertion each cost four times as much.
+    """
+    if not found:
+        return []
+    known = _articles_at(db, [url for one in found for url in (one.url, one.fetch_url)])
+    next_id = _last_id(db) + 1
+    ids, new, urls = [], [], []
+    for one in found:
+        article_id = known.get(one.url) or known.get(one.fetch_url)
+        if article_id is None:
+            article_id, next_id = next_id, next_id + 1
+            new.append((article_id, one))
+        urls += [(url, article_id) for url in (one.url, one.fetch_url) if url not in known]
+        known |= {one.url: article_id, one.fetch_url: article_id}
+        ids.append(article_id)
+    _insert(db, new, now)
+    _remember_urls(db, urls)
+    return ids
 
 
 def fetch_again(db: sqlite3.Connection, entry_id: int, now: datetime) -> None:
@@ -78,7 +91,7 @@ def move_article(db: sqlite3.Connection, entry_id: int, found: FoundArticle, now
     if row["article_id"] is None or article_at(db, found.url) or article_at(db, found.fetch_url):
         return False
     db.execute("UPDATE articles SET fetch_url = ? WHERE id = ?", (found.fetch_url, row["article_id"]))
-    _remember_urls(db, row["article_id"], (found.url, found.fetch_url))
+    _remember_urls(db, [(url, row["article_id"]) for url in (found.url, found.fetch_url)])
     fetch_again(db, entry_id, now)
     return True
 
@@ -100,6 +113,15 @@ def articles_to_fetch(db: sqlite3.Connection, now: datetime, limit: int) -> list
     return [_task(row) for row in rows]
 
 
+def recall_fetches(db: sqlite3.Connection, now: datetime) -> None:
+    """Make pages due that wait for a time of a clock that was set back since (conformance rule B24)."""
+    db.execute(
+        "UPDATE articles SET next_fetch_at = :now WHERE next_fetch_at > :now"
+        " AND (next_fetch_at > :too_far OR first_seen_at > :now)",
+        {"now": to_text(now), "too_far": to_text(now + LONGEST_PAUSE)},
+    )
+
+
 def begin_fetch(db: sqlite3.Connection, article_id: int) -> None:
     """Note that a page is being read, before it is: one that kills the process is known by that mark."""
     db.execute("UPDATE articles SET in_flight = 1 WHERE id = ?", (article_id,))
@@ -111,8 +133,17 @@ def release_fetches(db: sqlite3.Connection) -> None:
 
 
 def blame_fetches(db: sqlite3.Connection) -> None:
-    """Count it against the pages that a killed process was reading. Only for who holds the database."""
-    db.execute("UPDATE articles SET in_flight = 0, cut_off = cut_off + 1 WHERE in_flight = 1")
+    """Count it against the page that a killed process was reading. Only for who holds the database.
+
+    Where it was reading several, each is suspect, and will be read alone; a kill counts against none of them,
+    however often that happens.
+    """
+    alone = db.execute("SELECT count(*) FROM articles WHERE in_flight = 1").fetchone()[0] == 1
+    db.execute(
+        "UPDATE articles SET in_flight = 0, cut_off = iif(?, cut_off + 1, max(cut_off, 1))"
+        " WHERE in_flight = 1",
+        (alone,),
+    )
 
 
 def postpone_fetch(db: sqlite3.Connection, article_id: int, until: datetime) -> None:
@@ -163,7 +194,7 @@ def import_article(
     known = article_at(db, extraction.url)
     if known is None:
         entry = EntryText(extraction.title)
-        known_id = _insert(db, FoundArticle(extraction.url, extraction.url, outlet, entry), now)
+        known_id = find_or_add(db, [FoundArticle(extraction.url, extraction.url, outlet, entry)], now)[0]
         db.execute("UPDATE articles SET fetch_url = NULL WHERE id = ?", (known_id,))
     else:
         known_id = known
@@ -184,23 +215,39 @@ def _store(
     _update(db, old["id"], extraction, outlet, now)
     if changed or old["fetched_at"] is None:
         db.execute("UPDATE articles SET analysed_by = NULL WHERE id = ?", (old["id"],))
-    _remember_urls(db, old["id"], (extraction.url,))
+    _remember_urls(db, [(extraction.url, old["id"])])
     db.execute("UPDATE entries SET content = '' WHERE article_id = ? AND content <> ''", (old["id"],))
 
 
-def _insert(db: sqlite3.Connection, found: FoundArticle, now: datetime) -> int:
-    ensure_outlet(db, found.outlet)
-    published = None if found.entry.published_at is None else min(found.entry.published_at, now)
-    row = db.execute(
-        "INSERT INTO articles (url, outlet, title, author, published_at, first_seen_at, fetch_url,"
-        " next_fetch_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (
-            found.url, found.outlet, found.entry.title, found.entry.author, to_text(published),
-            to_text(now), found.fetch_url, to_text(now),
-        ),
-    ).fetchone()  # fmt: skip
-    _remember_urls(db, int(row["id"]), (found.url,))
-    return int(row["id"])
+def _articles_at(db: sqlite3.Connection, urls: Sequence[str]) -> dict[str, int]:
+    rows = db.execute(
+        "SELECT url, article_id FROM article_urls WHERE url IN (SELECT value FROM json_each(?))",
+        (json.dumps(urls),),
+    )
+    return {row["url"]: row["article_id"] for row in rows}
+
+
+def _last_id(db: sqlite3.Connection) -> int:
+    """Return the largest id that was ever given out (sqlite.org/autoinc.html)."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'articles'").fetchone()
+    return 0 if row is None else int(row["seq"])
+
+
+def _insert(db: sqlite3.Connection, found: Sequence[tuple[int, FoundArticle]], now: datetime) -> None:
+    for outlet in {one.outlet for _, one in found}:
+        ensure_outlet(db, outlet)
+    at = to_text(now)
+    db.executemany(
+        "INSERT INTO articles (id, url, outlet, title, author, published_at, first_seen_at, fetch_url,"
+        " next_fetch_at) VALUES (?, ?, ?, ?, ?, min(?, ?), ?, ?, ?)",
+        [
+            (
+                article_id, one.url, one.outlet, one.entry.title, one.entry.author,
+                to_text(one.entry.published_at), at, at, one.fetch_url, at,
+            )
+            for article_id, one in found
+        ],
+    )  # fmt: skip
 
 
 def _row(db: sqlite3.Connection, article_id: int) -> sqlite3.Row | None:
@@ -236,11 +283,8 @@ def _keep_revision(db: sqlite3.Connection, old: sqlite3.Row, now: datetime) -> N
     )
 
 
-def _remember_urls(db: sqlite3.Connection, article_id: int, urls: Iterable[str]) -> None:
-    db.executemany(
-        "INSERT INTO article_urls (url, article_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(url, article_id) for url in urls],
-    )
+def _remember_urls(db: sqlite3.Connection, urls: Iterable[tuple[str, int]]) -> None:
+    db.executemany("INSERT INTO article_urls (url, article_id) VALUES (?, ?) ON CONFLICT DO NOTHING", urls)
 
 
 def _merge(db: sqlite3.Connection, newcomer: int, keeper: int) -> None:

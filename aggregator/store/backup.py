@@ -18,9 +18,16 @@ def back_up(database: Path, target: Path, *, replace: bool = False) -> dict[str,
     """Copy the database to ``target``; returns the rows of each table in the copy.
 
     The copy is one snapshot, whatever is written meanwhile. ``target`` appears whole and checked, or not at
-    all. Raises FileExistsError where it is there already and ``replace`` is not given, StoreError where the
-    database or the copy of it is damaged.
+    all.
+
+    Raises FileExistsError where it is there already and ``replace`` is not given, NotADirectoryError where a
+    file is in the place of its folder, StoreError where the database or the copy of it is damaged.
     """
+    in_the_way = next((folder for folder in target.parents if folder.exists() and not folder.is_dir()), None)
+    if in_the_way:
+        raise NotADirectoryError(
+            f"{target}: {in_the_way} is a file and no folder; give another place for the backup"
+        )
     if target.exists() and (not replace or not target.is_file() or target.samefile(database)):
         raise FileExistsError(f"{target}: is there already")
     target.parent.mkdir(parents=True, exist_ok=True)

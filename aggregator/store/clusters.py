@@ -150,11 +150,24 @@ def new_cluster_ids(db: sqlite3.Connection, count: int, at: datetime) -> list[in
     return ids
 
 
-def assign(db: sqlite3.Connection, cluster_of: Mapping[int, int], copy_of: Mapping[int, int | None]) -> None:
-    """Put articles into clusters, and say whose text they republish."""
+def assign(
+    db: sqlite3.Connection, cluster_of: Mapping[int, int], copy_of: Mapping[int, int | None], at: datetime
+) -> None:
+    """Put articles into clusters, and say whose text they republish; where they were before is kept."""
+    rows = [
+        {"article": article, "cluster": cluster, "copy_of": copy_of.get(article), "at": to_text(at)}
+        for article, cluster in cluster_of.items()
+    ]
     db.executemany(
-        "UPDATE articles SET cluster_id = ?, copy_of = ? WHERE id = ?",
-        [(cluster, copy_of.get(article), article) for article, cluster in cluster_of.items()],
+        "INSERT INTO article_moves (article_id, until, cluster_id, copy_of)"
+        " SELECT id, :at, cluster_id, copy_of FROM articles WHERE id = :article AND cluster_id IS NOT NULL"
+        " AND (cluster_id, copy_of) IS NOT (:cluster, :copy_of) ON CONFLICT DO NOTHING",
+        rows,
+    )
+    db.executemany(
+        "UPDATE articles SET cluster_id = :cluster, copy_of = :copy_of,"
+        " clustered_at = coalesce(clustered_at, :at) WHERE id = :article",
+        rows,
     )
 
 

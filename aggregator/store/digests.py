@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 
 from aggregator.digest.model import ArticleRow, Cite, DayCounts, ReportRow, Window
+from aggregator.reports.origin import OriginArticle
+from aggregator.reports.summary import ClusterArticle, summarise
 from aggregator.store.times import from_text, to_text
 
 _TEXT_CHARACTERS = 1500
 _FAR_FUTURE = "9999-12-31T23:59:59Z"
 
+# Where an article stood at as_of: where it stands now, unless it was put elsewhere since.
+_MOVED = (
+    " LEFT JOIN article_moves AS moved ON moved.article_id = articles.id AND moved.until ="
+    " (SELECT min(until) FROM article_moves WHERE article_id = articles.id AND until > :as_of)"
+)
+_CLUSTER = "coalesce(moved.cluster_id, articles.cluster_id)"
 _IN_WINDOW = (
-    " SELECT id, cluster_id, lang, coalesce(published_at, first_seen_at) AS at FROM articles"
+    f" SELECT articles.id, {_CLUSTER} AS cluster_id, lang, coalesce(published_at, first_seen_at) AS at"
+    f" FROM articles{_MOVED}"
     " WHERE coalesce(published_at, first_seen_at) >= :since"
-    " AND coalesce(published_at, first_seen_at) < :until"
-    " AND first_seen_at <= :as_of AND cluster_id IS NOT NULL"
+    " AND coalesce(published_at, first_seen_at) < :until AND clustered_at <= :as_of"
 )
 
 
@@ -26,41 +36,54 @@ Rows = tuple[list[ReportRow], list[ArticleRow], DayCounts]
 
 
 def digest_rows(db: sqlite3.Connection, window: Window) -> Rows:
-    """Return the clusters with an article in the window, all their articles, and the day's counts."""
+    """Return the clusters with an article in the window, all their articles, and the day's counts.
+
+    With ``as_of``, as they were then: who was together, what headlines and texts said, who was the origin.
+    Names and families of outlets and tags of feeds are today's.
+    """
     span = _span(window)
-    reports = [_report(row) for row in db.execute(_REPORTS, span)]
-    articles = list(_articles(db, [report.cluster_id for report in reports], span))
+    found = db.execute(f"SELECT DISTINCT cluster_id FROM ({_IN_WINDOW}) ORDER BY cluster_id", span)
+    clusters = [row["cluster_id"] for row in found]
+    articles = list(_articles(db, clusters, span))
+    reports = _stored(db, clusters) if window.as_of is None else _summed_up(db, articles)
     return reports, articles, _counts(db, span, len(reports))
 
 
 def cluster_rows(db: sqlite3.Connection, cluster_id: int) -> tuple[ReportRow | None, list[ArticleRow]]:
     """Return one cluster and its articles, whenever they were published."""
-    row = db.execute(f"{_REPORT_COLUMNS} WHERE clusters.id = ?", (cluster_id,)).fetchone()
-    if row is None:
+    reports = _stored(db, [cluster_id])
+    if not reports:
         return None, []
-    return _report(row), list(_articles(db, [cluster_id], {"as_of": _FAR_FUTURE}))
+    return reports[0], list(_articles(db, [cluster_id], {"as_of": _FAR_FUTURE}))
 
 
-_REPORT_COLUMNS = (
-    "SELECT clusters.*, outlets.name AS origin_name FROM clusters"
-    " LEFT JOIN outlets ON outlets.domain = clusters.origin_outlet"
-)
-_REPORTS = (
-    f"{_REPORT_COLUMNS} WHERE clusters.id IN (SELECT cluster_id FROM ({_IN_WINDOW})) ORDER BY clusters.id"
-)
-_ARTICLES = """
-    SELECT articles.id, cluster_id, outlet, outlets.name AS outlet_name, family, kind, lang, articles.title,
-        articles.url, substr(text, 1, :characters) AS text,
-        coalesce(published_at, first_seen_at) AS at, first_seen_at, word_count, copy_of, status,
-        (SELECT json_group_array(json_array(c.outlet, c.name)) FROM
-            (SELECT outlet, name FROM citations WHERE article_id = articles.id ORDER BY id) AS c) AS cites,
+_REPORTS = """
+    SELECT clusters.*, outlets.name AS origin_name FROM clusters
+    LEFT JOIN outlets ON outlets.domain = clusters.origin_outlet
+    WHERE clusters.id IN (SELECT value FROM json_each(?)) ORDER BY clusters.id
+"""
+_ARTICLES = f"""
+    WITH candidates AS (
+        SELECT id FROM articles WHERE cluster_id IN (SELECT value FROM json_each(:clusters))
+        UNION
+        SELECT article_id FROM article_moves WHERE cluster_id IN (SELECT value FROM json_each(:clusters))
+    )
+    SELECT articles.id, {_CLUSTER} AS cluster_id, outlet, outlets.name AS outlet_name, family, kind, lang,
+        coalesce(later.title, articles.title) AS title, articles.url,
+        substr(coalesce(later.text, articles.text), 1, :characters) AS text,
+        coalesce(published_at, first_seen_at) AS at, first_seen_at, word_count, status,
+        iif(moved.article_id, moved.copy_of, articles.copy_of) AS copy_of,
+        (SELECT json_group_array(json_array(c.outlet, c.name, c.confidence)) FROM
+            (SELECT * FROM citations WHERE article_id = articles.id ORDER BY id) AS c) AS cites,
         (SELECT json_group_array(title) FROM
             (SELECT title FROM article_revisions AS r WHERE r.article_id = articles.id AND r.seen_at <= :as_of
             ORDER BY r.id)) AS former_titles,
         (SELECT json_group_array(DISTINCT tag.value) FROM entries JOIN feeds ON feeds.id = entries.feed_id,
             json_each(feeds.tags) AS tag WHERE entries.article_id = articles.id) AS tags
-    FROM articles JOIN outlets ON outlets.domain = articles.outlet
-    WHERE cluster_id IN (SELECT value FROM json_each(:clusters)) AND first_seen_at <= :as_of
+    FROM candidates JOIN articles USING (id) JOIN outlets ON outlets.domain = articles.outlet{_MOVED}
+    LEFT JOIN article_revisions AS later ON later.id =
+        (SELECT min(id) FROM article_revisions WHERE article_id = articles.id AND seen_at > :as_of)
+    WHERE {_CLUSTER} IN (SELECT value FROM json_each(:clusters)) AND clustered_at <= :as_of
     ORDER BY articles.id
 """
 
@@ -71,6 +94,36 @@ def _span(window: Window) -> dict[str, object]:
         "until": to_text(window.until),
         "as_of": to_text(window.as_of) if window.as_of else _FAR_FUTURE,
     }
+
+
+def _stored(db: sqlite3.Connection, clusters: list[int]) -> list[ReportRow]:
+    return [_report(row) for row in db.execute(_REPORTS, (json.dumps(clusters),))]
+
+
+def _summed_up(db: sqlite3.Connection, articles: Iterable[ArticleRow]) -> list[ReportRow]:
+    """Return the clusters of these articles, as clustering would sum them up if there were no others."""
+    names = {row["domain"]: row["name"] for row in db.execute("SELECT domain, name FROM outlets")}
+    agencies = {row["domain"] for row in db.execute("SELECT domain FROM outlets WHERE kind = 'agency'")}
+    contents: dict[int, list[ClusterArticle]] = defaultdict(list)
+    for row in articles:
+        contents[row.cluster_id].append(_cluster_article(row))
+    summaries = {cluster: summarise(contents[cluster], agencies) for cluster in sorted(contents)}
+    return [
+        ReportRow(**asdict(row), cluster_id=cluster, origin_name=names.get(row.origin_outlet))
+        for cluster, row in summaries.items()
+    ]
+
+
+def _cluster_article(row: ArticleRow) -> ClusterArticle:
+    account = OriginArticle(
+        article_id=row.article_id,
+        outlet=row.outlet,
+        family=row.family or row.outlet,
+        published_at=row.published_at,
+        copy_of=row.copy_of,
+        cited={cite.outlet: cite.confidence for cite in row.cites if cite.outlet},
+    )
+    return ClusterArticle(account, row.title, row.lang)
 
 
 def _report(row: sqlite3.Row) -> ReportRow:
@@ -111,7 +164,7 @@ def _articles(
             first_seen_at=from_text(row["first_seen_at"]),
             word_count=row["word_count"],
             copy_of=row["copy_of"],
-            cites=tuple(Cite(outlet, name) for outlet, name in json.loads(row["cites"])),
+            cites=tuple(map(Cite._make, json.loads(row["cites"]))),
             revisions=changes,
             former_title=titles[0] if changes else None,
             tags=tuple(sorted(json.loads(row["tags"]))),

@@ -47,7 +47,8 @@ _ORPHANS = {
         "SELECT count(*) FROM cluster_redirects WHERE new_id IN (SELECT old_id FROM cluster_redirects)"
     ),
     "articles missing from the full-text index": (
-        "SELECT count(*) FROM articles WHERE id NOT IN (SELECT id FROM articles_fts_docsize)"
+        "SELECT count(*) FROM articles WHERE status <> 'pending'"
+        " AND id NOT IN (SELECT id FROM articles_fts_docsize)"
     ),
     "rows of the full-text index without an article": (
         "SELECT count(*) FROM articles_fts_docsize WHERE id NOT IN (SELECT id FROM articles)"

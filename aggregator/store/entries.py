@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 
-from aggregator.feeds.identity import EntryPlan, EntryUpdate, KnownEntry, LookupKeys, NewEntry
+from aggregator.feeds.identity import EntryUpdate, KnownEntry, LookupKeys, NewEntry
 from aggregator.model import ParsedEntry
 from aggregator.store.times import from_text, to_text
 
@@ -31,12 +32,45 @@ def known_entries(db: sqlite3.Connection, feed_id: int, keys: LookupKeys) -> lis
     return [_known(row) for row in rows]
 
 
-def apply_plan(db: sqlite3.Connection, feed_id: int, plan: EntryPlan, now: datetime) -> list[int]:
-    """Insert what is new and update what changed; returns the ids of the new entries, in the plan's order."""
-    inserted = [_insert(db, feed_id, new, now) for new in plan.new]
-    for update in plan.updated:
-        _update(db, update, now)
-    return inserted
+def add_entries(
+    db: sqlite3.Connection,
+    feed_id: int,
+    new: Sequence[NewEntry],
+    articles: Sequence[int | None],
+    now: datetime,
+) -> None:
+    """Insert new entries, each with the article that it leads to, or None."""
+    at = to_text(now)
+    db.executemany(
+        "INSERT INTO entries (feed_id, guid, alias, place, digest, url, title, summary, content, author,"
+        " published_at, updated_at, published_raw, first_seen_at, source_url, article_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, min(?, ?), min(?, ?), ?, ?, ?, ?)",
+        [
+            (
+                feed_id, one.guid, one.alias, one.place, one.digest, one.entry.url, one.entry.title,
+                one.entry.summary, one.entry.content, one.entry.author,
+                to_text(one.entry.published_at or one.entry.updated_at), at,
+                to_text(one.entry.updated_at), at, one.entry.published_raw, at, one.entry.source_url,
+                article,
+            )
+            for one, article in zip(new, articles, strict=True)
+        ],
+    )  # fmt: skip
+
+
+def change_entry(db: sqlite3.Connection, update: EntryUpdate, now: datetime) -> None:
+    """Store an entry's newer version over the one that is known."""
+    entry: ParsedEntry = update.entry
+    db.execute(
+        "UPDATE entries SET url = ?, title = ?, summary = ?, content = ?, author = ?, published_raw = ?,"
+        " place = ?, digest = ?, earlier = ?, revisions = ?, updated_at = min(?, ?),"
+        " published_at = min(coalesce(?, published_at), first_seen_at) WHERE id = ?",
+        (
+            entry.url, entry.title, entry.summary, entry.content, entry.author, entry.published_raw,
+            update.place, update.digest, json.dumps(update.earlier), update.revisions,
+            to_text(entry.updated_at), to_text(now), to_text(entry.published_at), update.id,
+        ),
+    )  # fmt: skip
 
 
 def articles_by_title(db: sqlite3.Connection, feed_id: int) -> dict[str, int]:
@@ -52,40 +86,6 @@ def articles_by_title(db: sqlite3.Connection, feed_id: int) -> dict[str, int]:
 def point_to_article(db: sqlite3.Connection, entry_id: int, article_id: int) -> None:
     """Say which article an entry leads to."""
     db.execute("UPDATE entries SET article_id = ? WHERE id = ?", (article_id, entry_id))
-
-
-def _insert(db: sqlite3.Connection, feed_id: int, new: NewEntry, now: datetime) -> int:
-    entry = new.entry
-    row = db.execute(
-        "INSERT INTO entries (feed_id, guid, alias, place, digest, url, title, summary, content, author,"
-        " published_at, updated_at, published_raw, first_seen_at, source_url)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (
-            feed_id, new.guid, new.alias, new.place, new.digest, entry.url, entry.title, entry.summary,
-            entry.content, entry.author, to_text(_not_after(entry.published_at or entry.updated_at, now)),
-            to_text(_not_after(entry.updated_at, now)), entry.published_raw, to_text(now), entry.source_url,
-        ),
-    ).fetchone()  # fmt: skip
-    return int(row["id"])
-
-
-def _update(db: sqlite3.Connection, update: EntryUpdate, now: datetime) -> None:
-    entry: ParsedEntry = update.entry
-    db.execute(
-        "UPDATE entries SET url = ?, title = ?, summary = ?, content = ?, author = ?, published_raw = ?,"
-        " place = ?, digest = ?, earlier = ?, revisions = ?, updated_at = ?,"
-        " published_at = min(coalesce(?, published_at), first_seen_at) WHERE id = ?",
-        (
-            entry.url, entry.title, entry.summary, entry.content, entry.author, entry.published_raw,
-            update.place, update.digest, json.dumps(update.earlier), update.revisions,
-            to_text(_not_after(entry.updated_at, now)), to_text(entry.published_at), update.id,
-        ),
-    )  # fmt: skip
-
-
-def _not_after(time: datetime | None, now: datetime) -> datetime | None:
-    """Clamp a time to now: an entry from the future would stay on top for ever (reliability case L21)."""
-    return None if time is None else min(time, now)
 
 
 def _known(row: sqlite3.Row) -> KnownEntry:

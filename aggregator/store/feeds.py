@@ -7,12 +7,22 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from aggregator.model import FeedState, FeedStatus, FetchProblem, PollHints, PollOutcome, Validators
 from aggregator.store.outlets import ensure_outlet
 from aggregator.store.times import from_text, to_text
 
 LONGEST_WAIT = timedelta(days=39)  # 31 that a server may ask for, 8 for skipped days
+LONGEST_PAUSE = timedelta(days=7)
+"""For which one answer may silence a whole host. A pause that ends later is of a clock that was set back."""
+
+DUE = (
+    "state IN ('active', 'failing') AND (next_poll_at IS NULL OR next_poll_at <= :now"
+    " OR next_poll_at > :too_far OR last_polled_at > :future)"
+)
+"""Which feeds are due, with ``due_values``. A last poll in the future, or a next one further off than any
+server may ask for, means that the clock was set back: such a feed is due (conformance rule B24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +80,18 @@ def sync_feeds(db: sqlite3.Connection, subscriptions: Iterable[Subscription], no
 
 
 def due_feeds(db: sqlite3.Connection, now: datetime) -> list[FeedRow]:
-    """Return the feeds to be polled now, the longest overdue first.
-
-    A last poll in the future, or a next one further off than any server may ask for, means that the clock was
-    set back: such a feed is due (conformance rule B24).
-    """
-    rows = db.execute(
-        "SELECT * FROM feeds WHERE state IN ('active', 'failing') AND (next_poll_at IS NULL"
-        " OR next_poll_at <= :now OR next_poll_at > :too_far OR last_polled_at > :future)"
-        " ORDER BY next_poll_at, id",
-        {
-            "now": to_text(now),
-            "too_far": to_text(now + LONGEST_WAIT),
-            "future": to_text(now + timedelta(minutes=15)),
-        },
-    )
+    """Return the feeds to be polled now, the longest overdue first."""
+    rows = db.execute(f"SELECT * FROM feeds WHERE {DUE} ORDER BY next_poll_at, id", due_values(now))
     return [_feed(row) for row in rows]
+
+
+def due_values(now: datetime) -> dict[str, str]:
+    """Return the values of ``DUE``."""
+    return {
+        "now": to_text(now),
+        "too_far": to_text(now + LONGEST_WAIT),
+        "future": to_text(now + timedelta(minutes=15)),
+    }
 
 
 def subscribed_feeds(db: sqlite3.Connection) -> list[FeedRow]:
@@ -98,10 +104,12 @@ def twin_of(db: sqlite3.Connection, feed: FeedRow, url: str) -> str | None:
 
     Of two that have both moved there, the older one keeps the entries.
     """
+    if url == feed.url:
+        return None
     row = db.execute(
-        "SELECT url FROM feeds WHERE id <> :id AND state IN ('active', 'failing') AND :url <> :own"
+        "SELECT url FROM feeds WHERE id <> :id AND state IN ('active', 'failing')"
         " AND (url = :url OR (moved_to = :url AND id < :id))",
-        {"id": feed.id, "url": url, "own": feed.url},
+        {"id": feed.id, "url": url},
     ).fetchone()
     return None if row is None else str(row["url"])
 
@@ -118,37 +126,30 @@ def next_due(db: sqlite3.Connection) -> datetime | None:
     return from_text(earliest)
 
 
+_STATE = (
+    "state", "next_poll_at", "last_polled_at", "last_success_at", "failing_since", "failures", "last_error",
+    "etag", "last_modified", "validators_url", "body_hash", "full_poll_at", "entry_gap_seconds",
+    "redirect_to", "redirect_count", "redirect_since", "hints", "fresh_seconds",
+)  # fmt: skip
+_SAVE = (
+    f"UPDATE feeds SET {', '.join(f'{name} = ?' for name in _STATE)}, moved_to = ?"
+    " WHERE id = ? AND state <> 'removed'"
+)
+
+
 def save_feed(db: sqlite3.Connection, feed_id: int, state: FeedState, *, moved_to: str | None = None) -> None:
-    """Store a feed's state after a poll; ``moved_to`` is where a believed permanent redirect leads."""
-    validators = state.validators
-    values = {
-        "id": feed_id,
-        "state": state.state,
-        "next_poll_at": to_text(state.next_poll_at),
-        "last_polled_at": to_text(state.last_polled_at),
-        "last_success_at": to_text(state.last_success_at),
-        "failing_since": to_text(state.failing_since),
-        "failures": state.failures,
-        "last_error": state.last_error,
-        "etag": validators.etag if validators else None,
-        "last_modified": validators.last_modified if validators else None,
-        "validators_url": validators.url if validators else None,
-        "body_hash": state.body_hash,
-        "full_poll_at": to_text(state.full_poll_at),
-        "entry_gap_seconds": state.entry_gap_seconds,
-        "redirect_to": state.redirect_to,
-        "redirect_count": state.redirect_count,
-        "redirect_since": to_text(state.redirect_since),
-        "hints": _hints_text(state.hints),
-        "fresh_seconds": state.fresh_seconds,
-        "moved_to": moved_to,
-    }
-    assignments = ", ".join(f"{name} = :{name}" for name in values if name not in ("id", "moved_to"))
+    """Store a feed's state after a poll; ``moved_to`` is where it is to be asked instead of at its URL."""
+    validators = state.validators or Validators("")
     db.execute(
-        f"UPDATE feeds SET {assignments}, moved_to = coalesce(:moved_to, moved_to)"
-        " WHERE id = :id AND state <> 'removed'",
-        values,
-    )
+        _SAVE,
+        (
+            state.state, to_text(state.next_poll_at), to_text(state.last_polled_at),
+            to_text(state.last_success_at), to_text(state.failing_since), state.failures, state.last_error,
+            validators.etag, validators.last_modified, validators.url or None, state.body_hash,
+            to_text(state.full_poll_at), state.entry_gap_seconds, state.redirect_to, state.redirect_count,
+            to_text(state.redirect_since), _hints_text(state.hints), state.fresh_seconds, moved_to, feed_id,
+        ),
+    )  # fmt: skip
 
 
 def describe_feed(
@@ -177,16 +178,17 @@ def log_poll(db: sqlite3.Connection, feed_id: int, poll: PollRow) -> None:
 def pause_host(db: sqlite3.Connection, host: str, until: datetime) -> None:
     """Remember that a host asked to be left alone (429), across restarts."""
     db.execute(
-        "INSERT INTO host_pauses (host, until) VALUES (?, ?)"
-        " ON CONFLICT (host) DO UPDATE SET until = max(until, excluded.until)",
-        (host, to_text(until)),
+        "INSERT INTO host_pauses (host, until) VALUES (:host, :until) ON CONFLICT (host)"
+        " DO UPDATE SET until = iif(until > :too_far, excluded.until, max(until, excluded.until))",
+        {"host": host, "until": to_text(until), "too_far": to_text(until + LONGEST_PAUSE)},
     )
 
 
 def paused_hosts(db: sqlite3.Connection, now: datetime) -> dict[str, datetime]:
     """Return the hosts that are not to be asked yet, and until when."""
     rows: Sequence[sqlite3.Row] = db.execute(
-        "SELECT host, until FROM host_pauses WHERE until > ?", (to_text(now),)
+        "SELECT host, until FROM host_pauses WHERE until > ? AND until <= ?",
+        (to_text(now), to_text(now + LONGEST_PAUSE)),
     ).fetchall()
     return {row["host"]: from_text(row["until"]) for row in rows}
 
@@ -256,6 +258,7 @@ def _state(row: sqlite3.Row) -> FeedState:
     )
 
 
+@lru_cache(maxsize=4096)
 def _hints_text(hints: PollHints) -> str:
     return json.dumps({name: value for name, value in _hint_fields(hints).items() if value})
 
@@ -264,6 +267,7 @@ def _hint_fields(hints: PollHints) -> dict[str, object]:
     return asdict(hints) | {"skip_hours": sorted(hints.skip_hours), "skip_days": sorted(hints.skip_days)}
 
 
+@lru_cache(maxsize=4096)
 def _hints(text: str) -> PollHints:
     fields = json.loads(text)
     for name in ("skip_hours", "skip_days"):

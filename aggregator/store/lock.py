@@ -22,7 +22,8 @@ def hold(database: Path) -> Iterator[None]:
 
     The file stays behind on purpose: removing it would let two processes lock two files of one name.
     """
-    path = database.with_name(database.name + ".lock")
+    whole = database.resolve()  # by whatever link it is named: SQLite keeps its log beside the file, too
+    path = whole.with_name(whole.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

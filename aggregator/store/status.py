@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from aggregator.store.feeds import LONGEST_WAIT
+from aggregator.store.feeds import DUE, due_values
 from aggregator.store.times import from_text, to_text
 from aggregator.store.wal import LONG_LOG, log_size
 
@@ -112,15 +112,24 @@ def last_change(db: sqlite3.Connection) -> datetime | None:
     return from_text(latest)
 
 
+def latest_poll(db: sqlite3.Connection) -> int:
+    """Return the number of the latest poll, 0 where there was none."""
+    return _count(db, "SELECT coalesce(max(id), 0) FROM polls")
+
+
+def polls_since(db: sqlite3.Connection, poll_id: int) -> dict[str, int]:
+    """Return how many polls came after a given one, by outcome."""
+    return _tally(db, f"SELECT outcome, count(*) FROM polls WHERE id > {poll_id:d} GROUP BY outcome")
+
+
 def work_waits(db: sqlite3.Connection, now: datetime) -> bool:
     """Say whether a cycle would have anything to do."""
     row = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM feeds WHERE state IN ('active', 'failing')"
-        " AND (next_poll_at IS NULL OR next_poll_at <= :now OR next_poll_at > :too_far))"
+        f"SELECT EXISTS (SELECT 1 FROM feeds WHERE {DUE})"
         " OR EXISTS (SELECT 1 FROM articles WHERE next_fetch_at <= :now)"
         " OR EXISTS (SELECT 1 FROM articles WHERE status <> 'pending' AND analysed_by IS NULL)"
         " OR EXISTS (SELECT 1 FROM articles WHERE to_cluster = 1)",
-        {"now": to_text(now), "too_far": to_text(now + LONGEST_WAIT)},
+        due_values(now),
     ).fetchone()
     return bool(row[0])
 

@@ -12,7 +12,8 @@ LONG_LOG = 256_000_000
 def log_size(database: Path) -> int:
     """Return the bytes of the write-ahead log."""
     try:
-        return database.with_name(f"{database.name}-wal").stat().st_size
+        whole = database.resolve()
+        return whole.with_name(f"{whole.name}-wal").stat().st_size
     except FileNotFoundError:
         return 0
 

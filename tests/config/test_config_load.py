@@ -55,6 +55,10 @@ def test_every_mistake_is_named_at_once_with_its_line_and_what_would_be_right() 
         ("network: {max_feed_size: lots}\n", "is not a size"),
         ("network: {user_agent: 'grüße'}\n", "network.user_agent"),
         ("compute: {workers: -1}\n", "write auto, or 1 to 256"),
+        ("compute: {kind: dask}\n", "kind: dask and scheduler: tcp://host:8786 belong together"),
+        ("compute: {scheduler: 'tcp://host:8786'}\n", "belong together"),
+        ("compute: {kind: dask, scheduler: host}\n", "write for example tcp://host:8786"),
+        ("compute: {kind: dask, scheduler: 'tcp://h:1', when_away: never}\n", "must be 'local' or 'wait'"),
         ("retention: {articles: 200000d}\n", "longer than a hundred years"),
         ("feeds: {a: b}\n", "feeds: must be a list"),
         ("cluster: 72h\n", "cluster: must be a mapping"),
@@ -64,6 +68,16 @@ def test_every_mistake_is_named_at_once_with_its_line_and_what_would_be_right() 
             "is not sent without TLS",
         ),
         ("defaults: {full_text: maybe}\n", "must be true or false"),
+        (
+            "feeds:\n  - {url: https://a.org, strip: ['div >']}\n",
+            "feeds[0].strip[0]: 'div >' is not a CSS selector",
+        ),
+        ("feeds:\n  - {url: https://a.org, strip: ['p::before']}\n", "Pseudo-elements are not supported."),
+        ("feeds:\n  - {url: https://a.org, strip: .ad}\n", "feeds[0].strip: must be a list"),
+        ("websub: {listen: ':80'}\n", "websub.callback: is missing"),
+        ("websub: {callback: 'https://a.org/?x', listen: localhost}\n", "write for example 127.0.0.1:8090"),
+        ("websub: {callback: 'https://a.org/?x'}\n", "it ends without ? and #"),
+        ("websub: {callback: a.org}\n", "is not a web address"),
     ],
 )
 def test_a_mistake_is_said_in_plain_words(text: str, message: str) -> None:

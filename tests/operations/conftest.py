@@ -47,6 +47,7 @@ class World:
     now: datetime
     step: bytearray
     asked: list[str] = field(default_factory=list)
+    before: Callable[[str], object] = lambda _url: None  # is called before each answer
 
     def cycle(
         self, *, after: timedelta = timedelta(0), prepare: Callable[[Writer], None] | None = None
@@ -68,11 +69,17 @@ class World:
 def world(torture: ModuleType, database: Path, now: datetime) -> Iterator[World]:
     press, step, asked = torture.Press(feeds=3, reports_a_step=1), bytearray(1), []
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), torture.handler(press, step, asked))
+    class Handler(torture.handler(press, step, asked)):
+        def do_GET(self) -> None:  # noqa: N802 - the library's name
+            made.before(self.path)
+            super().do_GET()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     config = press.config(f"http://127.0.0.1:{server.server_port}", database)
-    yield World(database, config, now, step, asked)
+    made = World(database, config, now, step, asked)
+    yield made
     server.shutdown()
     thread.join()
     server.server_close()

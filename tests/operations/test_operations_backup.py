@@ -125,3 +125,10 @@ def test_rows_that_point_nowhere_are_named(archive) -> None:
         db.execute("INSERT INTO polls (feed_id, at, outcome) VALUES (99, '2026-01-01T00:00:00Z', 'ok')")
     with closing(open_reader(archive.path)) as db:
         assert faults(db) == ["rows of polls point to missing rows of feeds"]
+
+
+def test_a_file_in_the_place_of_the_backups_folder_is_named(archive, tmp_path: Path) -> None:
+    (tmp_path / "backups").write_text("a file")
+    with pytest.raises(NotADirectoryError, match="backups is a file and no folder; give another place"):
+        back_up(archive.path, tmp_path / "backups" / "2026" / "today.db")
+    assert (tmp_path / "backups").read_text() == "a file"

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from aggregator.daemon import service, supervise
 from aggregator.daemon.control import Control
 from aggregator.daemon.supervise import Supervisor
 from aggregator.daemon.trouble import Patience
-from aggregator.store.connection import StoreError
+from aggregator.store import connection
+from aggregator.store.connection import StoreError, open_reader
 from aggregator.store.feeds import Subscription, sync_feeds
 from aggregator.store.lock import hold
+from aggregator.store.status import read_status
 from aggregator.store.writer import Writer
 
 Story = Callable[[Supervisor, Control], Awaitable[None]]
@@ -37,9 +41,16 @@ class Ship:
         proxy = config.network.proxy.get_secret_value() if config.network.proxy else ""
         return f"network: {{proxy: '{proxy}', obey_robots: false}}\nfeeds:\n{urls}"
 
-    def sail(self, story: Story, prepare: Callable[[sqlite3.Connection], object] | None = None) -> None:
+    def sail(
+        self,
+        story: Story,
+        prepare: Callable[[sqlite3.Connection], object] | None = None,
+        look: float = service.LOOK_SECONDS,
+    ) -> None:
         """Run the service, and beside it the story; the service ends with the story."""
-        asyncio.run(self._sail(story, prepare))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(service, "LOOK_SECONDS", look)
+            asyncio.run(self._sail(story, prepare))
 
     async def _sail(self, story: Story, prepare) -> None:
         database = self.world.database
@@ -90,16 +101,14 @@ def test_a_service_polls_at_once_and_catches_up_on_the_digest(ship: Ship) -> Non
     assert names == ["2026-03-01.html", "2026-03-01.md", "index.html"]
 
 
-def test_the_service_looks_again_and_again_and_polls_what_has_become_due(ship: Ship, monkeypatch) -> None:
-    monkeypatch.setattr(service, "LOOK_SECONDS", 0.05)
-
+def test_the_service_looks_again_and_again_and_polls_what_has_become_due(ship: Ship) -> None:
     async def story(_supervisor: Supervisor, _control: Control) -> None:
         await ship.until_said("cycle")
         ship.world.now += timedelta(days=2)
         ship.world.step[0] = 1
         assert (await ship.until_said("cycle", times=2))["new_entries"] == 3
 
-    ship.sail(story)
+    ship.sail(story, look=0.05)
 
 
 def test_b03_a_restart_asks_nobody_who_is_not_due(ship: Ship) -> None:
@@ -289,3 +298,122 @@ def test_l46_a_feed_that_no_code_of_ours_can_store_fails_alone_and_is_not_asked_
     )
     assert "a defect" in str(error)
     assert (failures, due) == (1, 1)
+
+
+def test_l03_where_validators_cannot_be_stored_the_entries_are_not_either_and_all_is_asked_again(
+    ship: Ship,
+) -> None:
+    def refuse_validators(db: sqlite3.Connection) -> None:
+        db.execute(
+            "CREATE TRIGGER broken BEFORE UPDATE OF etag ON feeds WHEN new.id = 1 AND new.etag NOT NULL"
+            " BEGIN SELECT raise(ABORT, 'a defect'); END"
+        )
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("cycle")
+        assert await ship.writer.write(lambda db: list(db.execute(FIRST_FEED).fetchone())) == [None, 0]
+        await ship.writer.write(lambda db: db.execute("DROP TRIGGER broken"))
+        ship.world.now += timedelta(days=1)
+        await ship.until_said("cycle", times=2)
+
+    ship.sail(story, prepare=refuse_validators, look=0.05)
+    ((etag, entries),) = ship.world.rows(FIRST_FEED)
+    assert etag is not None
+    assert entries == 1
+
+
+FIRST_FEED = "SELECT etag, (SELECT count(*) FROM entries WHERE feed_id = 1) FROM feeds WHERE id = 1"
+
+
+def test_l08_work_rests_while_another_program_holds_the_database_and_then_goes_on(
+    ship: Ship, monkeypatch
+) -> None:
+    monkeypatch.setattr(connection, "_BUSY_MILLISECONDS", 50)  # thirty seconds against sixty, scaled down
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("cycle")
+        ship.world.now += timedelta(days=2)
+        ship.world.step[0] = 1
+        with closing(sqlite3.connect(ship.world.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await ship.until_said("the database cannot be written; work rests until it can")
+            other.execute("INSERT INTO outlets (domain, name) VALUES ('other.org', 'Other')")
+            other.execute("COMMIT")
+        await ship.until_said("going on after failures")
+        await ship.until(lambda: sum(int(str(line["new_entries"])) for line in ship.said("cycle")) == 6)
+
+    ship.sail(story, look=0.05)
+    assert ship.world.rows("SELECT count(*), count(DISTINCT guid) FROM entries") == [(6, 6)]
+    assert ship.world.rows("SELECT name FROM outlets WHERE domain = 'other.org'") == [("Other",)]
+
+
+@pytest.mark.parametrize("statement", ["INSERT ON clusters", "UPDATE OF cluster_id ON articles"])
+def test_l41_while_clustering_fails_entries_and_articles_are_stored_and_it_catches_up(
+    ship: Ship, statement: str
+) -> None:
+    def refuse_clusters(db: sqlite3.Connection) -> None:
+        db.execute(f"CREATE TRIGGER broken BEFORE {statement} BEGIN SELECT raise(ABORT, 'broken'); END")
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        await ship.until_said("the cycle failed; it is tried again")
+        counts = await ship.writer.write(lambda db: [db.execute(query).fetchone()[0] for query in STORED])
+        assert counts == [3, 3, 0, 0]
+        await ship.writer.write(lambda db: db.execute("DROP TRIGGER broken"))
+        await ship.until_said("going on after failures")
+
+    ship.sail(story, prepare=refuse_clusters)
+    assert ship.world.rows("SELECT count(*) FROM articles WHERE cluster_id NOT NULL") == [(3,)]
+    assert len(ship.world.asked) == 6  # nothing was fetched twice for it
+
+
+STORED = (
+    "SELECT count(*) FROM entries",
+    "SELECT count(*) FROM articles WHERE status = 'full' AND analysed_by NOT NULL",
+    "SELECT count(*) FROM clusters",
+    "SELECT count(*) FROM articles WHERE cluster_id NOT NULL",
+)
+
+
+def test_l47_a_cycle_longer_than_the_interval_goes_on_alone_and_status_shows_it(
+    ship: Ship, monkeypatch
+) -> None:
+    looks, reached, answer = [], threading.Event(), threading.Event()
+    look = service.Service.look
+
+    async def counted(self: service.Service) -> None:
+        looks.append(ship.world.now)
+        await look(self)
+
+    monkeypatch.setattr(service.Service, "look", counted)
+    ship.world.before = lambda path: path.endswith("r0-0") and (reached.set() or answer.wait())
+
+    async def story(_supervisor: Supervisor, _control: Control) -> None:
+        await ship.until(reached.is_set)
+        before = len(looks)
+        await ship.until(lambda: len(looks) >= before + 5)
+        ship.world.now += timedelta(hours=3)
+        with closing(open_reader(ship.world.database)) as db:
+            status = read_status(db, ship.world.database, ship.world.now)
+        assert status.cycle is not None
+        assert status.cycle.finished_at is None
+        assert any("the last cycle began at" in problem for problem in status.problems(ship.world.now))
+        answer.set()
+        await ship.until_said("cycle")
+
+    ship.sail(story, look=0.05)
+    assert sorted(ship.world.asked) == sorted(set(ship.world.asked))
+
+
+def test_l19_a_service_that_starts_in_1970_polls_and_does_so_once_when_the_clock_is_set(ship: Ship) -> None:
+    real, ship.world.now = ship.world.now, datetime(1970, 1, 1, 0, 0, 20, tzinfo=UTC)
+
+    async def story(supervisor: Supervisor, _control: Control) -> None:
+        assert (await ship.until_said("cycle"))["new_entries"] == 3
+        ship.world.now = real
+        supervisor.pulse()
+        await ship.until_said("cycle", times=2)
+
+    ship.sail(story)
+    assert len([url for url in ship.world.asked if url.endswith("/feed")]) == 6
+    assert ship.world.rows("SELECT count(*) FROM entries WHERE published_at > first_seen_at") == [(0,)]
+    assert ship.world.rows("SELECT DISTINCT last_polled_at FROM feeds") == [("2026-03-01T12:00:00Z",)]

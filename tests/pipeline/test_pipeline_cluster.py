@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from aggregator.model import Constraint
+from aggregator.pipeline.analyse import AnalysisError
 from aggregator.pipeline.archive import import_lines
 from aggregator.pipeline.cluster import BATCH, stretches
 from aggregator.pipeline.cycle import Scope
@@ -85,7 +86,7 @@ def test_the_partition_does_not_depend_on_the_batches_articles_come_in(bench, ar
     assert partition(bench) == [[1, 3], [2, 4]]
 
 
-def test_clustering_anew_changes_no_id(bench, archive) -> None:
+def test_l42_clustering_anew_changes_no_id(bench, archive) -> None:
     archive(*((f"{n}.example", "Bridge", BRIDGE, "2025-05-01") for n in "abc"))
     archive(("q.example", "Quake", QUAKE, "2025-05-01"))
     bench.run(OFFLINE)
@@ -244,3 +245,12 @@ def test_another_version_of_the_analysis_makes_everything_anew(bench, archive) -
     bench.rows("UPDATE about SET value = '0 another' WHERE key = 'analysed_by'")
     assert bench.run(OFFLINE).clustered == 2
     assert partition(bench) == [[1, 2]]
+
+
+def test_l41_where_no_text_can_be_analysed_all_of_them_wait(bench, archive, breaking) -> None:
+    """An encoder that does not fit into memory, say: nothing is wrong with the articles."""
+    archive(*((f"{n}.example", "Bridge", BRIDGE, "2025-05-01") for n in "abc"))
+    with pytest.raises(AnalysisError, match="boom"):
+        bench.run_on(breaking("analyse_texts", "bridge"))
+    assert bench.rows("SELECT count(*) FROM articles WHERE analysed_by IS NULL AND detail IS NULL") == [(3,)]
+    assert bench.run(OFFLINE).clustered == 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -145,11 +146,11 @@ def test_a_page_that_was_being_read_whenever_the_process_died_is_given_up(bench,
     bench.subscribe(f"{bridge.url}/feed")
     bench.run()
     bench.rows(
-        "UPDATE articles SET in_flight = 1, cut_off = 2, next_fetch_at = first_seen_at, status = 'pending'"
+        "UPDATE articles SET in_flight = 1, cut_off = 3, next_fetch_at = first_seen_at, status = 'pending'"
     )
     asked = bridge.asked("/bridge")
     bench.run()
-    assert bench.rows("SELECT status, cut_off FROM articles") == [("failed", 3)]
+    assert bench.rows("SELECT status, cut_off FROM articles") == [("failed", 4)]
     assert bridge.asked("/bridge") == asked
 
 
@@ -167,3 +168,30 @@ def test_only_the_feed_that_was_named_is_polled(bench, bridge, rss) -> None:
     bench.subscribe(f"{bridge.url}/feed", f"{bridge.url}/other")
     assert bench.run(Scope(feed=f"{bridge.url}/feed")).polled == 1
     assert bridge.asked("/other") == 0
+
+
+def test_pages_are_fetched_while_other_feeds_are_still_awaited(bench, bridge, rss) -> None:
+    page_read = threading.Event()
+    bridge.answer("/late", rss())
+
+    def before(path: str) -> None:
+        if path == "/bridge":
+            page_read.set()
+        elif path == "/late":
+            assert page_read.wait(10)
+
+    bridge.before = before
+    bench.subscribe(f"{bridge.url}/feed", f"{bridge.on(2)}/late")
+    count = bench.run()
+    assert (count.polled, count.failed, count.articles, count.clustered) == (2, 0, 1, 1)
+
+
+def test_a_page_under_suspicion_waits_until_nothing_else_is_going_on(bench, bridge, rss) -> None:
+    bench.subscribe(f"{bridge.url}/feed")
+    bench.run()
+    bench.rows("UPDATE articles SET next_fetch_at = first_seen_at, cut_off = 1")
+    bridge.answer("/late", rss())
+    bench.subscribe(f"{bridge.on(2)}/late")
+    bridge.log.clear()
+    bench.run()
+    assert [path for path, _ in bridge.log] == ["/late", "/robots.txt", "/bridge"]

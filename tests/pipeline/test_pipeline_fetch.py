@@ -144,6 +144,29 @@ def test_entries_whose_pages_are_not_wanted_cost_no_host_anything(bench, site, r
     assert bench.run().articles == many
 
 
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_a_page_behind_a_browser_check_is_blocked_and_its_entry_kept(bench, site, rss, status) -> None:
+    site.answer("/feed", rss((f"{site.url}/page", "Bridge opened")))
+    site.answer("/page", b"<p>Just a moment</p>", status=status, cf_mitigated="challenge")
+    bench.subscribe(f"{site.url}/feed")
+    bench.run()
+    assert bench.rows("SELECT title, status, detail FROM articles") == [
+        ("Bridge opened", "blocked", f"the page answered {status} and asks for a browser check")
+    ]
+
+
+def test_a_feed_may_name_parts_of_its_pages_that_are_left_out(bench, site, rss, page) -> None:
+    box = f"<div class='promo'><p>{'Subscribe to our letter today and never miss a thing. ' * 9}</p></div>"
+    body = page("Bridge opened").replace(b"</article>", f"{box}</article>".encode())
+    for name, override in (("a", ""), ("b", ", strip: ['.ad', .promo]")):
+        site.answer(f"/{name}", rss((f"{site.url}/{name}/page", "Bridge opened")))
+        site.answer(f"/{name}/page", body)
+        bench.subscribe(f"{{url: '{site.url}/{name}'{override}}}")
+        bench.run()
+    texts = bench.rows("SELECT text LIKE '%Subscribe to our letter%' FROM articles ORDER BY id")
+    assert texts == [(1,), (0,)]
+
+
 def test_a_page_that_breaks_its_worker_is_tried_again(bench, pages, breaking) -> None:
     bench.run_on(breaking("extract_article", "Bridge b"))
     assert bench.rows("SELECT title, status, detail FROM articles ORDER BY id") == [

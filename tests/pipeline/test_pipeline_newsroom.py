@@ -90,7 +90,7 @@ def test_the_digest_names_who_reported_first_is_the_same_every_time_and_is_writt
     assert all(render(digest, form) == render(again, form) for form in ("html", "md", "json", "text"))
 
     (polled.database.parent / "2026-13-45.html").touch()  # no day
-    paths = write_daily_digest(polled.config, polled.now).paths
+    paths = write_daily_digest(polled.config, polled.now)
     assert [path.name for path in paths] == ["2026-03-01.html", "2026-03-01.md"]
     assert "The Wall Street Journal" in paths[1].read_text()
     index = (polled.database.parent / "index.html").read_text()

@@ -140,7 +140,7 @@ def test_a_feed_that_breaks_the_parser_fails_alone_and_keeps_its_entries(bench, 
     poll(item("1", "https://a.example/1", "One"))
     site.answer("/feed", feed(item("2", "https://a.example/2", "Two")), etag='"2"')
     bench.now += timedelta(days=2)
-    assert bench.run_on(breaking("parse_feed", "Two")).failed == 1
+    assert bench.run_on(breaking("read_feed", "Two")).failed == 1
     assert bench.rows("SELECT state, last_error, etag FROM feeds") == [
         ("failing", "reading it failed: RuntimeError: boom", None)
     ]
@@ -233,3 +233,11 @@ def test_a_lines_time_is_utc_where_it_names_no_zone_and_its_outlet_goes_before_t
     article, _ = read_line(line(published=1746086400, text=None), outlets)
     assert (article.published_at, article.text) == (datetime(2025, 5, 1, 8, tzinfo=UTC), "")
     assert read_line(line(published=""), outlets)[0].published_at is None
+
+
+@pytest.mark.parametrize(
+    ("given", "lang"),
+    [("pt-BR", "pt"), ("DE", "de"), ("nb", "no"), ("xx", "en"), ("english", "en"), (7, "en")],
+)
+def test_a_lines_language_is_a_language_or_else_what_its_text_is_in(given: object, lang: str) -> None:
+    assert read_line(line(lang=given), OutletList.load(()))[0].lang == lang

@@ -28,6 +28,10 @@ FOUND = FoundArticle("https://a.example/1", "https://a.example/1?utm=x", "a.exam
 FULL = Extraction("https://a.example/1", ArticleStatus.FULL, "One", "Some text.", "en", None, None)
 
 
+def add_one(db: sqlite3.Connection, found: FoundArticle, now: datetime) -> int:
+    return find_or_add(db, [found], now)[0]
+
+
 def row(db: sqlite3.Connection, article_id: int = 1) -> sqlite3.Row:
     return db.execute("SELECT * FROM articles WHERE id = ?", (article_id,)).fetchone()
 
@@ -36,7 +40,7 @@ def row(db: sqlite3.Connection, article_id: int = 1) -> sqlite3.Row:
 def entry(db: sqlite3.Connection, now: datetime) -> int:
     """An entry that leads to article 1."""
     db.execute("INSERT INTO feeds (url, added_at) VALUES ('https://a.example/feed', '2026-01-01T00:00:00Z')")
-    find_or_add(db, FOUND, now)
+    add_one(db, FOUND, now)
     db.execute(
         "INSERT INTO entries (feed_id, guid, title, first_seen_at, alias, place, digest, article_id, content)"
         " VALUES (1, 'g', 'One', '2026-01-01T00:00:00Z', 'g', 'g', 'd', 1, '<p>Body</p>')"
@@ -47,9 +51,9 @@ def entry(db: sqlite3.Connection, now: datetime) -> int:
 def test_an_article_is_found_by_every_address_it_was_seen_under(
     db: sqlite3.Connection, now: datetime
 ) -> None:
-    assert find_or_add(db, FOUND, now) == 1
-    assert find_or_add(db, FOUND, now) == 1
-    assert find_or_add(db, replace(FOUND, url="https://a.example/other"), now) == 1
+    assert add_one(db, FOUND, now) == 1
+    assert add_one(db, FOUND, now) == 1
+    assert add_one(db, replace(FOUND, url="https://a.example/other"), now) == 1
     assert article_at(db, FOUND.fetch_url) == article_at(db, "https://a.example/other") == 1
     assert article_at(db, "https://a.example/2") is None
     assert missing_articles(db, (1, 2)) == [2]
@@ -69,25 +73,38 @@ def test_pages_are_due_at_their_time_and_bring_what_their_entry_says(
     assert row(db)["detail"] == "the page answered 500"
 
 
-def test_only_what_a_killed_process_was_reading_is_blamed(db: sqlite3.Connection, now: datetime) -> None:
+@pytest.fixture
+def three(db: sqlite3.Connection, now: datetime) -> sqlite3.Connection:
     for number in range(3):
-        find_or_add(
-            db,
-            FoundArticle(
-                f"https://a.example/{number}", f"https://a.example/{number}", "a.example", EntryText("")
-            ),
-            now,
-        )
-    begin_fetch(db, 1)
-    release_fetches(db)
-    begin_fetch(db, 2)
-    blame_fetches(db)
-    blame_fetches(db)
-    assert [tuple(r) for r in db.execute("SELECT cut_off, in_flight FROM articles")] == [
-        (0, 0),
-        (1, 0),
-        (0, 0),
-    ]
+        url = f"https://a.example/{number}"
+        add_one(db, FoundArticle(url, url, "a.example", EntryText("")), now)
+    return db
+
+
+def blamed(db: sqlite3.Connection) -> list[int]:
+    assert db.execute("SELECT count(*) FROM articles WHERE in_flight = 1").fetchone()[0] == 0
+    return [row[0] for row in db.execute("SELECT cut_off FROM articles ORDER BY id")]
+
+
+def test_only_what_a_killed_process_was_reading_is_blamed(three: sqlite3.Connection) -> None:
+    begin_fetch(three, 1)
+    release_fetches(three)
+    begin_fetch(three, 2)
+    blame_fetches(three)
+    blame_fetches(three)
+    assert blamed(three) == [0, 1, 0]
+
+
+def test_a_page_is_blamed_further_only_where_it_was_read_alone(three: sqlite3.Connection) -> None:
+    for _ in range(5):
+        begin_fetch(three, 1)
+        begin_fetch(three, 2)
+        blame_fetches(three)
+    assert blamed(three) == [1, 1, 0]
+    for _ in range(2):
+        begin_fetch(three, 2)
+        blame_fetches(three)
+    assert blamed(three) == [1, 3, 0]
 
 
 def test_a_text_that_is_read_is_due_for_analysis_and_the_entrys_body_goes(
@@ -122,7 +139,7 @@ def test_a_wall_does_not_replace_a_text(db: sqlite3.Connection, now: datetime, e
 def test_a_page_that_is_another_under_its_canonical_address_goes_and_its_entries_move(
     db: sqlite3.Connection, now: datetime, entry: int
 ) -> None:
-    keeper = find_or_add(db, replace(FOUND, url="https://a.example/k", fetch_url="https://a.example/k"), now)
+    keeper = add_one(db, replace(FOUND, url="https://a.example/k", fetch_url="https://a.example/k"), now)
     teaser = replace(FULL, url="https://a.example/k", status=ArticleStatus.BLOCKED, text="")
     save_extraction(db, keeper, teaser, "a.example", now)
     assert save_extraction(db, 1, replace(FULL, url="https://a.example/k"), "a.example", now) == keeper
@@ -140,9 +157,7 @@ def test_a_full_article_does_not_change_when_a_newcomer_turns_out_to_be_it(
     db: sqlite3.Connection, now: datetime
 ) -> None:
     import_article(db, FULL, "a.example", now)
-    newcomer = find_or_add(
-        db, replace(FOUND, url="https://a.example/2", fetch_url="https://a.example/2"), now
-    )
+    newcomer = add_one(db, replace(FOUND, url="https://a.example/2", fetch_url="https://a.example/2"), now)
     assert save_extraction(db, newcomer, replace(FULL, text="Other."), "a.example", now) == 1
     assert row(db, 1)["text"] == "Some text."
 
@@ -162,7 +177,7 @@ def test_two_pages_that_name_each_other_as_canonical_become_one(
     db: sqlite3.Connection, now: datetime
 ) -> None:
     for name in "ab":
-        find_or_add(
+        add_one(
             db,
             FoundArticle(
                 f"https://a.example/{name}", f"https://a.example/{name}", "a.example", EntryText("")
@@ -175,7 +190,7 @@ def test_two_pages_that_name_each_other_as_canonical_become_one(
 
 
 def test_an_article_that_was_pruned_meanwhile_is_no_fault(db: sqlite3.Connection, now: datetime) -> None:
-    find_or_add(db, FOUND, now)
+    add_one(db, FOUND, now)
     db.execute("DELETE FROM articles")
     assert save_extraction(db, 1, FULL, "a.example", now) is None
 
@@ -192,3 +207,34 @@ def test_a_page_that_changes_at_every_look_is_left_alone_in_the_end(
 def test_words_are_counted_in_scripts_without_blanks_too(db: sqlite3.Connection, now: datetime) -> None:
     import_article(db, replace(FULL, text="日本語の記事です"), "a.example", now)
     assert row(db)["word_count"] == 5
+
+
+def test_of_many_articles_found_at_once_each_address_gets_one(db: sqlite3.Connection, now: datetime) -> None:
+    import_article(db, FULL, "a.example", now)
+    other = replace(FOUND, url="https://a.example/2", fetch_url="https://a.example/2#top")
+    again = replace(other, fetch_url="https://a.example/2?from=feed")
+    assert find_or_add(db, [other, FOUND, again, other], now) == [2, 1, 2, 2]
+    assert article_at(db, again.fetch_url) == 2
+    db.execute("DELETE FROM articles WHERE id = 2")
+    assert find_or_add(db, [other], now) == [3]  # ids are never used again
+    assert find_or_add(db, [], now) == []
+
+
+def test_a_page_comes_into_the_search_index_when_it_is_read_and_leaves_it_with_its_row(
+    db: sqlite3.Connection, now: datetime, entry: int
+) -> None:
+    def hits(word: str) -> list[int]:
+        return [
+            r[0] for r in db.execute("SELECT rowid FROM articles_fts WHERE articles_fts MATCH ?", (word,))
+        ]
+
+    assert hits("One") == []
+    save_extraction(db, 1, FULL, "a.example", now)
+    assert hits("One") == hits("text") == [1]
+    save_extraction(db, 1, replace(FULL, title="Two"), "a.example", now)
+    assert (hits("One"), hits("Two")) == ([], [1])
+    add_one(db, replace(FOUND, url="https://a.example/2", fetch_url="https://a.example/2"), now)
+    db.execute("UPDATE entries SET article_id = NULL")
+    db.execute("DELETE FROM articles")
+    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('integrity-check', 1)")
+    assert hits("Two") == []

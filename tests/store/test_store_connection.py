@@ -134,7 +134,7 @@ def test_a_reader_cannot_write(database: Path) -> None:
         db.execute("DELETE FROM feeds")
 
 
-def test_a_transaction_that_fails_leaves_nothing(database: Path) -> None:
+def test_l02_a_transaction_that_fails_leaves_nothing(database: Path) -> None:
     def fail(db: sqlite3.Connection) -> None:
         with transaction(db):
             db.execute("INSERT INTO outlets VALUES ('a.org', 'A', NULL, NULL)")

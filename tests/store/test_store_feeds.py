@@ -72,6 +72,8 @@ def test_a_state_that_is_saved_comes_back_whole(db: sqlite3.Connection, now: dat
     (row,) = all_feeds(db)
     assert row.state == replace(state, validators=None)
     assert row.moved_to == "https://c.example/feed"
+    save_feed(db, 1, state)
+    assert all_feeds(db)[0].moved_to is None
 
 
 def test_a_feed_is_due_when_its_time_has_come_or_the_clock_was_set_back(

@@ -61,7 +61,7 @@ def two(db: sqlite3.Connection, now: datetime) -> sqlite3.Connection:
     analyses = [Analysis(1, b"x", ()), Analysis(2, b"y", cites)]
     save_analyses(db, texts, analyses, encoder="e", version="1")
     ids = new_cluster_ids(db, 1, now)
-    assign(db, {1: ids[0], 2: ids[0]}, {2: 1})
+    assign(db, {1: ids[0], 2: ids[0]}, {2: 1}, now)
     summary = ClusterSummary(
         "Bridge opened", now - timedelta(hours=1), now, 2, 2, 1, ("en", "de"), 1, "wsj.com"
     )

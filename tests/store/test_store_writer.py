@@ -74,3 +74,74 @@ def test_closing_folds_the_log_back_into_the_file(database: Path) -> None:
         writer.write_now(lambda db: db.execute(INSERT, ("a.example", "x")).rowcount)
         assert database.with_name("news.db-wal").exists()
     assert not database.with_name("news.db-wal").exists()
+
+
+def test_writes_that_come_at_once_share_a_transaction_and_only_those_that_raise_are_taken_back(
+    database: Path,
+) -> None:
+    seen: list[int] = []
+
+    def add(db: sqlite3.Connection, number: int) -> int:
+        db.execute(INSERT, (f"{number}.example", "x"))
+        if number == 2:
+            raise ValueError("no")
+        seen.append(db.execute("SELECT count(*) FROM outlets").fetchone()[0])
+        return number
+
+    async def many(writer: Writer) -> list[int | BaseException]:
+        return await asyncio.gather(*(writer.write_soon(add, n) for n in range(4)), return_exceptions=True)
+
+    begun: list[str] = []
+    with Writer(database) as writer, closing(open_reader(database)) as reader:
+        writer.submit_upkeep(lambda db: db.set_trace_callback(begun.append)).result()
+        first, second, third, fourth = asyncio.run(many(writer))
+        assert (first, second, fourth) == (0, 1, 3)
+        assert isinstance(third, ValueError)
+        assert begun.count("BEGIN IMMEDIATE") == 1
+        stored = [row[0] for row in reader.execute("SELECT domain FROM outlets ORDER BY 1")]
+        assert stored == ["0.example", "1.example", "3.example"]
+    assert seen == [1, 2, 3]
+
+
+def test_when_the_disk_fails_none_of_the_writes_that_share_a_transaction_is_kept(database: Path) -> None:
+    def add(db: sqlite3.Connection, number: int) -> None:
+        db.execute(INSERT, (f"{number}.example", "x"))
+        if number == 2:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    async def many(writer: Writer) -> list[BaseException | None]:
+        return await asyncio.gather(*(writer.write_soon(add, n) for n in range(3)), return_exceptions=True)
+
+    with Writer(database) as writer:
+        assert [type(error) for error in asyncio.run(many(writer))] == [sqlite3.OperationalError] * 3
+        assert writer.write_now(lambda db: db.execute("SELECT count(*) FROM outlets").fetchone()[0]) == 0
+
+
+def test_a_write_that_nobody_waits_for_any_more_is_left_out(database: Path) -> None:
+    async def given_up(writer: Writer) -> None:
+        task = asyncio.ensure_future(
+            writer.write_soon(lambda db: db.execute(INSERT, ("a.example", "x")).rowcount)
+        )
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await writer.write_soon(lambda db: db.execute(INSERT, ("b.example", "x")).rowcount)
+
+    with Writer(database) as writer:
+        asyncio.run(given_up(writer))
+        domains = writer.write_now(lambda db: [row[0] for row in db.execute("SELECT domain FROM outlets")])
+    assert domains == ["b.example"]
+
+
+def test_a_loop_that_ends_while_writes_wait_for_company_does_not_hold_up_the_next(database: Path) -> None:
+    async def cut_off(writer: Writer) -> None:
+        task = asyncio.ensure_future(writer.write_soon(lambda _: None))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    async def next_one(writer: Writer) -> int:
+        return await writer.write_soon(lambda _: 1)
+
+    with Writer(database) as writer:
+        asyncio.run(cut_off(writer))
+        assert asyncio.run(next_one(writer)) == 1

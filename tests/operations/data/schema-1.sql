@@ -9,7 +9,7 @@ CREATE TABLE "_sqlite_migrations" (
 CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
     ON "_sqlite_migrations" ("migration_set", "name");
 CREATE TABLE about (
-    key    TEXT PRIMARY KEY,  -- demo: the file holds the demo's fiction; analysed_by: version and encoder that the stored features are of.
+    key    TEXT PRIMARY KEY,  -- id: a random number of this database, by which its Atom feeds are told from others'; demo: the file holds the demo's fiction; analysed_by: version and encoder that the stored features are of.
     value  TEXT NOT NULL      -- What is to be known under that key.
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE outlets (
@@ -84,9 +84,10 @@ CREATE TABLE articles (
     attempts        INTEGER NOT NULL DEFAULT 0,        -- (operational) Attempts to fetch it that failed.
     next_fetch_at   TEXT,                              -- (operational) When its page is due to be fetched; NULL: it is not.
     in_flight       INTEGER NOT NULL DEFAULT 0,        -- (operational) 1: being fetched, or the process was killed while it was.
-    cut_off         INTEGER NOT NULL DEFAULT 0,        -- (operational) How often the process was killed while it was being fetched.
+    cut_off         INTEGER NOT NULL DEFAULT 0,        -- (operational) How often the process was killed while it alone was being fetched; 1 also when there were others.
     links           TEXT NOT NULL DEFAULT '[]',        -- (operational) JSON list of addresses that the text links to.
     analysed_by     TEXT,                              -- (operational) Version of the analysis whose features and citations are stored; NULL: to be analysed.
+    clustered_at    TEXT,                              -- When it was first put into a cluster; NULL: it is in none yet.
     to_cluster      INTEGER NOT NULL DEFAULT 0         -- (operational) 1: waits to be clustered, for the first time or again.
 ) STRICT;
 CREATE INDEX articles_by_cluster ON articles (cluster_id);
@@ -136,6 +137,14 @@ CREATE TABLE article_revisions (
     seen_at     TEXT NOT NULL                       -- When a newer version replaced it.
 ) STRICT;
 CREATE INDEX article_revisions_by_article ON article_revisions (article_id);
+CREATE TABLE article_moves (
+    article_id  INTEGER NOT NULL REFERENCES articles (id) ON DELETE CASCADE, -- The article.
+    until       TEXT NOT NULL,                      -- When it was put elsewhere.
+    cluster_id  INTEGER NOT NULL,                   -- Its cluster until then; cluster_redirects knows what became of it.
+    copy_of     INTEGER,                            -- The article whose text it was held to republish until then.
+    PRIMARY KEY (article_id, until)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX article_moves_by_cluster ON article_moves (cluster_id);
 CREATE TABLE citations (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- Number of the citation.
     article_id  INTEGER NOT NULL REFERENCES articles (id) ON DELETE CASCADE, -- The article that cites.
@@ -209,26 +218,46 @@ CREATE TABLE host_pauses (
     host   TEXT PRIMARY KEY,  -- (operational) A host that asked to be left alone (429).
     until  TEXT NOT NULL      -- (operational) Not to be asked before.
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE websub (
+    id               INTEGER PRIMARY KEY AUTOINCREMENT, -- (operational) Number of the subscription at a hub.
+    feed_id          INTEGER NOT NULL REFERENCES feeds (id), -- (operational) Feed whose changes the hub tells of.
+    hub              TEXT NOT NULL,                     -- (operational) The hub's address, as the feed gives it.
+    topic            TEXT NOT NULL,                     -- (operational) The feed's own address (rel=self), by which the hub knows it.
+    callback         TEXT NOT NULL UNIQUE,              -- (operational) Our address for this subscription; unguessable, known to the hub only.
+    secret           TEXT,                              -- (operational) What the hub signs deliveries with; NULL where it has no https.
+    stage            TEXT NOT NULL CHECK (stage IN ('wanted', 'held', 'denied', 'leaving')), -- (operational) wanted: not verified yet; held: the hub verified it; denied: the hub refused; leaving: being ended.
+    requested_at     TEXT,                              -- (operational) Last request to the hub; NULL: none is pending.
+    next_request_at  TEXT,                              -- (operational) When the hub is to be asked (again).
+    requests         INTEGER NOT NULL DEFAULT 0,        -- (operational) Requests since it was last verified.
+    lease_until      TEXT,                              -- (operational) Until when the hub tells of changes.
+    delivered_at     TEXT                               -- (operational) Last delivery that was the hub's own.
+) STRICT;
+CREATE UNIQUE INDEX websub_by_feed ON websub (feed_id) WHERE stage <> 'leaving';
 CREATE TABLE deliveries (
-    day      TEXT NOT NULL,  -- The day whose digest it was.
-    kind     TEXT NOT NULL,  -- The way it went: mail.
-    target   TEXT NOT NULL,  -- To whom.
-    sent_at  TEXT NOT NULL,  -- When.
+    day         TEXT NOT NULL,               -- The day whose digest it is.
+    kind        TEXT NOT NULL,               -- The way it goes: mail.
+    target      TEXT NOT NULL,               -- To whom.
+    sent_at     TEXT,                        -- When it was taken; NULL: it was not yet.
+    attempts    INTEGER NOT NULL DEFAULT 0,  -- (operational) Attempts that were begun.
+    next_at     TEXT,                        -- (operational) When it is tried again; NULL: it is not.
+    last_error  TEXT,                        -- Why the last attempt failed.
     PRIMARY KEY (day, kind, target)
 ) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE articles_fts USING fts5 (
     title, text, content = 'articles', content_rowid = 'id', tokenize = "unicode61 remove_diacritics 2"
 );
-CREATE TRIGGER articles_fts_insert AFTER INSERT ON articles BEGIN
+CREATE TRIGGER articles_fts_insert AFTER INSERT ON articles WHEN new.status <> 'pending' BEGIN
     INSERT INTO articles_fts (rowid, title, text) VALUES (new.id, new.title, new.text);
 END;
-CREATE TRIGGER articles_fts_delete AFTER DELETE ON articles BEGIN
+CREATE TRIGGER articles_fts_delete AFTER DELETE ON articles WHEN old.status <> 'pending' BEGIN
     INSERT INTO articles_fts (articles_fts, rowid, title, text) VALUES ('delete', old.id, old.title, old.text);
 END;
-CREATE TRIGGER articles_fts_update AFTER UPDATE OF title, text ON articles
-WHEN old.title IS NOT new.title OR old.text IS NOT new.text BEGIN
-    INSERT INTO articles_fts (articles_fts, rowid, title, text) VALUES ('delete', old.id, old.title, old.text);
-    INSERT INTO articles_fts (rowid, title, text) VALUES (new.id, new.title, new.text);
+CREATE TRIGGER articles_fts_update AFTER UPDATE OF title, text, status ON articles
+WHEN (old.title, old.text, old.status = 'pending') IS NOT (new.title, new.text, new.status = 'pending') BEGIN
+    INSERT INTO articles_fts (articles_fts, rowid, title, text)
+        SELECT 'delete', old.id, old.title, old.text WHERE old.status <> 'pending';
+    INSERT INTO articles_fts (rowid, title, text)
+        SELECT new.id, new.title, new.text WHERE new.status <> 'pending';
 END;
 CREATE VIEW coverage AS
 -- One row per clustered article: who covered which report, and how long after the first.
@@ -300,7 +329,8 @@ SELECT
     (SELECT coalesce(sum(polls.new_entries), 0) FROM polls WHERE polls.feed_id = feeds.id
         AND polls.at >= strftime('%Y-%m-%dT%H:%M:%SZ', feeds.last_polled_at, '-7 days')) AS new_entries_7d
 FROM feeds;
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-24 21:35:44.047966+00:00');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-25 00:08:35.431753+00:00');
+INSERT INTO about (key, value) VALUES ('id', '881b843b94a82ff6533e45a7789e192a');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('paper.org', 'The Paper', NULL, 'newspaper');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('agency.org', 'Agency', NULL, 'agency');
 INSERT INTO feeds (id, url, title, outlet, language, tags, state, next_poll_at, last_polled_at, last_success_at, failures, last_error, failing_since, added_at, home_url, moved_to, etag, last_modified, validators_url, body_hash, full_poll_at, entry_gap_seconds, redirect_to, redirect_count, redirect_since, hints, fresh_seconds) VALUES (1, 'http://paper.org/feed', 'The Paper', 'paper.org', NULL, '[]', 'active', '2026-02-28T10:00:00Z', '2026-02-28T09:00:00Z', '2026-02-28T09:00:00Z', 0, NULL, NULL, '2026-02-01T00:00:00Z', NULL, NULL, X'2231220A', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, '{}', NULL);
@@ -313,4 +343,4 @@ INSERT INTO cluster_redirects (old_id, new_id, at, reason) VALUES (2, 1, '2026-0
 INSERT INTO features (article_id, encoder, data) VALUES (1, 'use-m3', X'00');
 INSERT INTO polls (id, feed_id, at, outcome, status, bytes, duration, new_entries, changed_entries, detail) VALUES (1, 1, '2026-02-28T09:00:00Z', 'ok', 200, 900, 0.2, 1, 0, NULL);
 INSERT INTO cycles (id, started_at, finished_at, polled, failed, new_entries, articles, clustered) VALUES (1, '2026-02-28T09:00:00Z', '2026-02-28T09:01:00Z', 1, 0, 0, 0, 0);
-INSERT INTO articles (id, url, outlet, title, text, lang, author, published_at, first_seen_at, status, word_count, cluster_id, copy_of, detail, fetched_at, fetch_url, attempts, next_fetch_at, in_flight, cut_off, links, analysed_by, to_cluster) VALUES (1, 'http://paper.org/bridge', 'paper.org', 'Bridge opened', 'The mayor opened the bridge, Agency reported.', 'en', NULL, '2026-02-28T08:00:00Z', '2026-02-28T09:00:00Z', 'full', 7, 1, NULL, NULL, '2026-02-28T09:00:05Z', 'http://paper.org/bridge', 0, NULL, 0, 0, '[]', '1', 0);
+INSERT INTO articles (id, url, outlet, title, text, lang, author, published_at, first_seen_at, status, word_count, cluster_id, copy_of, detail, fetched_at, fetch_url, attempts, next_fetch_at, in_flight, cut_off, links, analysed_by, clustered_at, to_cluster) VALUES (1, 'http://paper.org/bridge', 'paper.org', 'Bridge opened', 'The mayor opened the bridge, Agency reported.', 'en', NULL, '2026-02-28T08:00:00Z', '2026-02-28T09:00:00Z', 'full', 7, 1, NULL, NULL, '2026-02-28T09:00:05Z', 'http://paper.org/bridge', 0, NULL, 0, 0, '[]', '1', NULL, 0);
