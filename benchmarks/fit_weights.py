@@ -1,5 +1,6 @@
-"""Fits the weights of ``aggregator/reports/data``:
-python -m benchmarks.fit_weights [--background] [--write].
+"""Fits the weights of ``aggregator/reports/data``.
+
+    python -m benchmarks.fit_weights [--background] [--write]
 
 Fitted on the project's own newsroom, and where present on dev.jsonl, NeuS, MEANTIME and SemEval-2022;
 never on OG2021, whose licence allows evaluation only. Each set has an intercept of its own while fitting

@@ -35,7 +35,7 @@ def test_a_worker_that_hangs_is_killed_and_replaced(pool: WorkerPool) -> None:
 
 
 def test_what_workers_need_is_loaded_before_they_are_started(pool: WorkerPool) -> None:
-    loaded = "__import__('sys').modules['aggregator.reports.encoder'].load_encoder.cache_info().currsize"
+    loaded = "__import__('sys').modules['aggregator.reports.encoder']._load.cache_info().currsize"
     assert asyncio.run(call(pool, eval, loaded)) == 1
 
 

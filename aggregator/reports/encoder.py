@@ -88,7 +88,7 @@ def load_encoder(name: str = UseEncoder.name) -> Encoder:
     return _load(name)
 
 
-@cache  # here, since a cache takes a default and the same name given for two calls
+@cache  # of a function without defaults: `load_encoder()` and the same with the name given are two keys
 def _load(name: str) -> Encoder:
     if name == UseEncoder.name:
         return UseEncoder()

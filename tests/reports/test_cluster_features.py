@@ -114,6 +114,10 @@ def test_an_empty_text_and_a_lone_surrogate_do_no_harm(encoder: Encoder) -> None
     assert np.linalg.norm(vectors, axis=1).round(3).tolist() == [0, 1, 0, 1]
 
 
+def test_the_encoder_is_loaded_once_whether_it_is_named_or_not(encoder: Encoder) -> None:
+    assert load_encoder() is load_encoder("use-m3") is load_encoder(name="use-m3") is encoder
+
+
 def test_an_unknown_encoder_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownEncoderError, match="use-m3"):
         load_encoder("nobody")
