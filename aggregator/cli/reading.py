@@ -155,7 +155,7 @@ def _anchor(db: sqlite3.Connection, session: Session) -> datetime:
 
 def _put(session: Session, made: Digest, form: str, target: str, rendered: str) -> None:
     """Print a digest, or write it to a file, or into a directory under the name of its day."""
-    from aggregator.digest.window import local_day
+    from aggregator.digest.window import digest_day
     from aggregator.files import write_whole
     from aggregator.pipeline.digest import write_files
 
@@ -164,7 +164,7 @@ def _put(session: Session, made: Digest, form: str, target: str, rendered: str) 
         return
     path = Path(target)
     if path.is_dir() or target.endswith("/"):
-        day = local_day(made.query.window.until - timedelta(seconds=1), made.query.timezone)
+        day = digest_day(made.query.window.until, made.query.timezone)
         written = write_files(made, path, day, (form,))
     else:
         path.parent.mkdir(parents=True, exist_ok=True)

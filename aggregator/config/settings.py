@@ -125,7 +125,7 @@ class Compute(_Section):
     @field_validator("workers", mode="before")
     @classmethod
     def _auto_or_count(cls, workers: object) -> object:
-        if workers == "auto" or (isinstance(workers, int) and 1 <= workers <= 256):
+        if workers == "auto" or (type(workers) is int and 1 <= workers <= 256):
             return workers
         raise ValueError(f"{workers!r} is not a number of workers; write auto, or 1 to 256")
 

@@ -90,7 +90,7 @@ def import_lines(
         for number, line in batch:
             try:
                 articles.append(read_line(line, outlets))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 bad.append(BadLine(number, _reason(error)))
         new = writer.write_now(_store, articles, now)
         yield ImportCount(new, len(articles) - new, tuple(bad))
@@ -123,7 +123,9 @@ def _store(db: sqlite3.Connection, articles: list[tuple[Extraction, str]], now: 
     return sum(import_article(db, article, outlet, now)[1] for article, outlet in articles)
 
 
-def _reason(error: ValueError) -> str:
+def _reason(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "not JSON that can be read: it is nested too deeply"
     if isinstance(error, ValidationError):
         return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in error.errors())
     return f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)

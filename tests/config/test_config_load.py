@@ -55,6 +55,7 @@ def test_every_mistake_is_named_at_once_with_its_line_and_what_would_be_right() 
         ("network: {max_feed_size: lots}\n", "is not a size"),
         ("network: {user_agent: 'grüße'}\n", "network.user_agent"),
         ("compute: {workers: -1}\n", "write auto, or 1 to 256"),
+        ("compute: {workers: true}\n", "write auto, or 1 to 256"),
         ("compute: {kind: dask}\n", "kind: dask and scheduler: tcp://host:8786 belong together"),
         ("compute: {scheduler: 'tcp://host:8786'}\n", "belong together"),
         ("compute: {kind: dask, scheduler: host}\n", "write for example tcp://host:8786"),

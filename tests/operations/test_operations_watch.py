@@ -138,6 +138,21 @@ def test_l45_the_watchdog_is_fed_as_often_as_it_asks(
 @pytest.mark.parametrize(
     ("now", "due"),
     [
+        ("2026-03-29T01:10:00+00:00", "2026-03-28T01:30:00+00:00"),  # it is 03:10, and there was no 02:30
+        ("2026-03-29T01:30:00+00:00", "2026-03-29T01:30:00+00:00"),
+        ("2026-10-25T00:30:00+00:00", "2026-10-25T00:30:00+00:00"),
+        ("2026-10-25T01:10:00+00:00", "2026-10-25T00:30:00+00:00"),  # 02:10 for the second time
+        ("2026-10-25T01:40:00+00:00", "2026-10-25T00:30:00+00:00"),
+    ],
+)
+def test_l48_a_digest_in_the_hour_of_the_change_is_due_once(now: str, due: str) -> None:
+    settings = DigestSettings(at="02:30", timezone="Europe/Berlin")
+    assert latest_due(settings, datetime.fromisoformat(now)) == datetime.fromisoformat(due)
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
         ("2026-03-28T07:00:00+00:00", "2026-03-28T06:00:00+00:00"),
         ("2026-03-28T05:59:00+00:00", "2026-03-27T06:00:00+00:00"),
         ("2026-03-29T05:30:00+00:00", "2026-03-29T05:00:00+00:00"),  # the night that summer time begins
