@@ -203,7 +203,10 @@ def measure(day: float, config: Config, now: datetime, log_bytes: int) -> Sample
     """Measure this process and its database."""
     with closing(open_reader(config.database)) as db:
         status = read_status(db, config.database, now)
-        overdue = db.execute(OVERDUE, {"late": text(now - timedelta(minutes=5)), "now": text(now)}).fetchone()
+        late = {"late": text(now - timedelta(minutes=5)), "now": text(now)}
+        overdue, example = db.execute(OVERDUE, late).fetchone()
+        if overdue:
+            print(f"{now}: {overdue} feeds are overdue, for example {example}", flush=True)
         articles = sum(status.articles.values())
         return Sample(
             day=day,
@@ -216,7 +219,7 @@ def measure(day: float, config: Config, now: datetime, log_bytes: int) -> Sample
             database_bytes=status.database_bytes,
             articles=articles,
             entries=status.entries,
-            overdue=overdue[0],
+            overdue=overdue,
         )
 
 
@@ -236,7 +239,8 @@ def workers(process: int) -> Iterator[int]:
 
 
 OVERDUE = (
-    "SELECT count(*) FROM feeds WHERE state IN ('active', 'failing') AND next_poll_at < :late"
+    "SELECT count(*), min(url || ' ' || next_poll_at || ' ' || coalesce(last_error, '')) FROM feeds"
+    " WHERE state IN ('active', 'failing') AND next_poll_at < :late"
     " AND NOT EXISTS (SELECT 1 FROM host_pauses WHERE until > :now AND instr(feeds.url, host))"
 )
 

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 
+from aggregator.daemon.service import FOLD_ABOVE
+
 if TYPE_CHECKING:
     from soak import Sample, Voyage
 
 SETTLED = 10.0  # days: retention removes articles after eight, so from then on nothing may grow
 MB = 1e6
+READER = (15.0, 15.5)  # days: somebody keeps a transaction open, and the log grows
+MOST_BYTES_AN_ENTRY = 2000
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Series:
     name: str
     title: str
     unit: float
-    allowed: float  # share of its median
+    allowed: float | None  # share of its median; None: judged otherwise
     floor: bool = False  # judged by the lowest of each day: what is held for good
 
     def values(self, samples: Sequence[Sample]) -> list[float]:
@@ -39,9 +43,9 @@ SERIES = (
     Series("worker_bytes", "memory of its worker (RSS), MB", MB, 0.05, floor=True),
     Series("descriptors", "file descriptors", 1, 0.05),
     Series("threads", "threads", 1, 0.05),
-    Series("wal_bytes", "write-ahead log, MB", MB, 0.05),
+    Series("wal_bytes", "write-ahead log, MB", MB, None),
     Series("log_bytes", "log lines in six hours, kB", 1e3, 0.10),
-    Series("database_bytes", "database, MB", MB, 0.10),
+    Series("database_bytes", "database, MB", MB, None),
     Series("articles", "articles kept", 1, 0.05),
 )
 
@@ -66,13 +70,15 @@ class Verdict:
     @property
     def flat(self) -> bool:
         """Whether thirty days would add no more than is allowed."""
-        return self.slope * 30 <= self.series.allowed * max(self.median, 1.0)
+        return self.series.allowed is None or self.slope * 30 <= self.series.allowed * max(self.median, 1.0)
 
     def row(self) -> str:
         """Return its row of the table."""
         share = self.slope * 30 / max(self.median, 1.0)
         numbers = f"{self.first:.1f} | {self.median:.1f} | {self.largest:.1f} | {self.slope:+.3f}"
         judged = "flat" if self.flat else "**grows**"
+        if self.series.allowed is None:
+            return f"| {self.series.title} | {numbers} | {share:+.1%} | see below |"
         growth = f"{share:+.1%} (at most {self.series.allowed:.0%})"
         return f"| {self.series.title} | {numbers} | {growth} | {judged} |"
 
@@ -120,6 +126,11 @@ def faults(voyage: Voyage, days: float) -> list[str]:
     overdue = sum(sample.overdue > 0 for sample in voyage.samples)
     if overdue:
         found.append(f"feeds were overdue at {overdue} of {len(voyage.samples)} measurements")
+    usual = [sample.wal_bytes for sample in voyage.samples if not READER[0] < sample.day <= READER[1]]
+    if max(usual) > FOLD_ABOVE:
+        found.append(f"the write-ahead log had {max(usual) / MB:.0f} MB")
+    if bytes_an_entry(voyage.samples) > MOST_BYTES_AN_ENTRY:
+        found.append(f"the database keeps {bytes_an_entry(voyage.samples):.0f} bytes of a pruned entry")
     return found + voyage.faults
 
 
@@ -154,7 +165,8 @@ hours of day 15 a reader keeps a transaction open. `retention: {{articles: 8d, p
 {SETTLED:.0f} on as much goes as comes.
 
 * {counts["requests"]:,} requests, {counts["polls"]:,} polls, {counts["cycles"]:,} cycles.
-* {counts["articles"]:,} articles in {counts["clusters"]:,} clusters, {counts["entries"]:,} entries.
+* {counts["articles"]:,} articles of {counts["entries"]:,} entries; {counts["clusters"]:,} cluster numbers
+  given out.
 * Jobs that ran: {jobs[f"look {EVENT_JOB_EXECUTED}"]:,} looks (one every 30 s), {digests} digests,
   {prunings} prunings. APScheduler's events of missed, skipped and failed jobs were counted as well.
 * At each of {len(voyage.samples)} measurements it was counted how many feeds had been due for more than five
@@ -167,9 +179,13 @@ hours of day 15 a reader keeps a transaction open. `retention: {{articles: 8d, p
 {rows}
 
 The slope is the median slope of all pairs of measurements from day {SETTLED:.0f} on (Theil-Sen); for memory,
-of the lowest of each day, since clustering takes a few hundred megabytes for a moment. What is kept
-of pruned entries (guid, title, link: so that they do not come back) grows with what is read, by about
-{bytes_an_entry(voyage.samples):.0f} bytes an entry.
+of the lowest of each day, since clustering takes a few hundred megabytes for a moment.
+
+Two quantities are not judged by their slope. SQLite leaves the write-ahead log's file as long as it ever
+was; the service cuts it above {FOLD_ABOVE / MB:.0f} MB, which it must never exceed but for the reader on day
+15. The database keeps of pruned entries what they are recognised by (guid, title, link: so that they do not
+come back), here {bytes_an_entry(voyage.samples):.0f} bytes an entry; at most {MOST_BYTES_AN_ENTRY} are
+allowed.
 
 ![Eight quantities over {chosen.days:g} days](soak.svg)
 """

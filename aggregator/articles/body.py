@@ -94,8 +94,11 @@ def _links(tree: HtmlElement, text: str, base: str) -> list[str]:
     present = letters(text)
     found: dict[str, None] = {}
     for anchor in tree.iter("a"):
-        href = urljoined(base, anchor.get("href"))
-        if href and _is_in_a_sentence(anchor, present) and is_web_address(url := canonical_url(href)):
+        href = anchor.get("href")
+        if not href or not _is_in_a_sentence(anchor, present):  # before the address: it costs more
+            continue
+        url = canonical_url(urljoined(base, href) or "")
+        if is_web_address(url):
             found.setdefault(url)
         if len(found) == MAX_LINKS:
             break

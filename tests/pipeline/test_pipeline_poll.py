@@ -196,6 +196,7 @@ def test_articles_are_imported_and_imported_again_as_a_revision(bench) -> None:
     [
         ("{", "not JSON"),
         ("[1]", "line: "),
+        ("[" * 100_000, "nested too deeply"),
         ("{}", "url: Field required; title: Field required"),
         (line(url="ftp://a.example/1"), "not a web address"),
         (line(url="https://"), "not a web address"),
