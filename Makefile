@@ -54,6 +54,8 @@ bench: $(DEV_STAMP) ## Measure the whole line beside its given parts and other p
 docs: $(DEV_STAMP) ## Write the generated documents
 	@$(BIN)/python scripts/schema_docs.py
 	@$(BIN)/python scripts/query_docs.py
+	@$(BIN)/python scripts/screens.py
+	@$(BIN)/python scripts/walk.py
 
 site: $(DEV_STAMP) ## Build the documentation as web pages in build/site
 	@$(BIN)/mkdocs build --quiet --strict

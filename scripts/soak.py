@@ -40,11 +40,12 @@ from soak_press import START, TICK, SoakPress, serve
 from soak_report import write_report
 
 from aggregator.cli.logs import set_up_logging
+from aggregator.compute import call
 from aggregator.config import Config, load_config
 from aggregator.daemon import service, supervise
 from aggregator.daemon.control import Control
 from aggregator.daemon.supervise import Supervisor
-from aggregator.pipeline import services
+from aggregator.pipeline import analyse, fetch, poll, services
 from aggregator.pipeline.services import Clock
 from aggregator.store.connection import open_reader
 from aggregator.store.doctor import examine
@@ -128,25 +129,12 @@ def virtual_time(start: datetime) -> Iterator[tuple[VirtualLoop, Clock]]:
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return clock().astimezone(tz)
 
-    make_executor = services.make_executor
+    async def call_at_work(*args: Any, **kwargs: Any) -> Any:
+        with loop.at_work():
+            return await call(*args, **kwargs)
 
-    def make_awaited(**settings: Any) -> Any:
-        executor: Any = make_executor(**settings)
-        submit = executor.submit
-
-        def awaited(*args: Any, **kwargs: Any) -> Any:
-            loop.busy += 1
-            future = submit(*args, **kwargs)
-            future.add_done_callback(lambda _: loop.call_soon_threadsafe(loop.release))
-            return future
-
-        executor.submit = awaited
-        return executor
-
-    replaced: list[tuple[Any, str, Any]] = [
-        (services, "WebClient", VirtualClient),
-        (services, "make_executor", make_awaited),
-    ]
+    replaced: list[tuple[Any, str, Any]] = [(services, "WebClient", VirtualClient)]
+    replaced += [(module, "call", call_at_work) for module in (analyse, fetch, poll)]
     clocked = (
         apscheduler.schedulers.base, apscheduler.executors.base, apscheduler.triggers.interval, service,
     )  # fmt: skip

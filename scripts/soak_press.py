@@ -22,6 +22,7 @@ from torture import ACCOUNTS, headline, page
 START = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # in Berlin, summer time begins on the way
 TICK = timedelta(minutes=30)
 SHOWN = 20  # entries in a feed
+HOSTS = 4  # with pages, of each outlet
 OUTAGE = (12 * 48, 12 * 48 + 12)  # ticks: on the thirteenth day nothing answers for six hours
 RSS = "application/rss+xml"
 ODD = 20  # every twentieth feed is of one of the tempers below
@@ -36,7 +37,7 @@ class SoakPress:
     shared: Any = field(default_factory=lambda: RawArray("Q", 2))  # the tick, and how often it was asked
 
     def feed_url(self, feed: int) -> str:
-        """Return an outlet's feed. Every page has a host of its own, or the client would space them."""
+        """Return an outlet's feed. Pages have hosts of their own, or the client would space the requests."""
         return f"http://feeds.paper{feed}.org/feed"
 
     def asked(self) -> int:
@@ -78,7 +79,7 @@ class SoakPress:
         ]
         items = "".join(
             f"<item><guid>r{report}-{account}</guid>"
-            f"<link>http://r{report}.paper{feed}.org/r{report}-{account}</link>"
+            f"<link>http://r{report % HOSTS}.paper{feed}.org/r{report}-{account}</link>"
             f"<title>{headline(report)}</title>"
             f"<pubDate>{format_datetime(self._published(report, account))}</pubDate></item>"
             for report, account in mine[:SHOWN]
