@@ -72,13 +72,15 @@ def test_hub_and_topic_may_stand_in_two_headers() -> None:
 
 
 @given(st.binary(max_size=500))
-def test_any_link_header_is_survived(value: bytes) -> None:
-    discovered((("link", value),), TOPIC, PollHints())
+def test_any_link_header_gives_a_web_address_or_nothing(value: bytes) -> None:
+    hints = discovered((("link", value),), TOPIC, PollHints())
+    assert all(found is None or found.startswith("http") for found in (hints.hub, hints.topic))
 
 
 def test_a_monstrous_link_header_is_read_at_once() -> None:
     for filler in (b" ", b";", b"; ", b"<", b'"', b"; a=", b"<>; rel=hub,"):
-        discovered((("link", b"<https://hub.example/>" + filler * 50_000),), TOPIC, PollHints())
+        hints = discovered((("link", b"<https://hub.example/>" + filler * 50_000),), TOPIC, PollHints())
+        assert hints.hub != HUB
 
 
 def test_a_request_says_what_the_recommendation_asks_for() -> None:
