@@ -13,11 +13,13 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 from typing import TypeAlias
 
 import httpcore
 
 from aggregator.web.guard import AddressGuard
+from aggregator.web.streams import SocketBackend
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host name and port -> its addresses as text, best first. Raises OSError where there are none."""
@@ -26,6 +28,8 @@ Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 # lost SYN, short enough to leave the deadline room. The last address gets the whole timeout.
 _FALLBACK_SECONDS = 3.0
 _MAX_ADDRESSES = 4
+
+_address = lru_cache(maxsize=4096)(ipaddress.ip_address)  # hosts come again with every poll
 
 
 class NameNotResolvedError(Exception):
@@ -41,7 +45,7 @@ class SystemResolver:
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses of a host, in the order of preference of RFC 6724."""
         with suppress(ValueError):
-            return [str(ipaddress.ip_address(host))]  # nothing to ask anybody about
+            return [str(_address(host))]  # nothing to ask anybody about
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _getaddrinfo, host, port)
 
@@ -61,7 +65,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     def __init__(self, guard: AddressGuard, resolver: Resolver) -> None:
         self._guard = guard
         self._resolve = resolver
-        self._network = httpcore.AnyIOBackend()
+        self._network = SocketBackend()
 
     async def connect_tcp(
         self,
@@ -91,7 +95,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def _vetted(self, host: str, port: int) -> Sequence[str]:
         try:
             found = await self._resolve(host, port)
-            addresses = [ipaddress.ip_address(text) for text in found]
+            addresses = [_address(text) for text in found]
         except (OSError, ValueError) as error:  # UnicodeError, for labels that are too long, is a ValueError
             raise NameNotResolvedError(host) from error
         if not addresses:

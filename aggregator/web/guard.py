@@ -52,6 +52,7 @@ class AddressRefusedError(Exception):
     """The guard forbids the connection. The message is one plain sentence."""
 
 
+@lru_cache(maxsize=4096)
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the public internet: global unicast, and nothing else in disguise.
 
@@ -111,6 +112,8 @@ class HostList:
 
     def has_name(self, host: str) -> bool:
         """Whether the host is listed by its name, or lies below a listed domain."""
+        if not self._names:
+            return False
         name = host.rstrip(".").lower()
         labels = name.split(".")
         return name in self._names or any(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import httpcore
 import pytest
+
+from aggregator.web.streams import SocketBackend
 
 LATER = timedelta(hours=27)
 ETAG = ("ETag", '"1"')
@@ -64,12 +65,12 @@ def usual_ports(site, monkeypatch):
     """Lead connections to port 80 and 443 to the site's."""
     site.listen("https", "feeds.example")
     ports = {80: site.ports["http"], 443: site.ports["https"]}
-    real = httpcore.AnyIOBackend.connect_tcp
+    real = SocketBackend.connect_tcp
 
     async def connect(self, host, port, *rest, **more):
         return await real(self, host, ports[port], *rest, **more)
 
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    monkeypatch.setattr(SocketBackend, "connect_tcp", connect)
 
 
 @pytest.mark.parametrize("status", [301, 308])

@@ -11,6 +11,7 @@ import pytest
 
 from aggregator.config import ConfigError
 from aggregator.model import FetchFailure
+from aggregator.web.streams import SocketBackend
 
 LATER = timedelta(hours=27)
 ETAG = ("ETag", '"1"')
@@ -49,7 +50,7 @@ def connected(site, names, monkeypatch):
     """The addresses that are connected to, other than the test's own server."""
     names.addresses = {name: [[address]] for name, address in CLOSED_NAMES.items()}
     made: list[str] = []
-    real = httpcore.AnyIOBackend.connect_tcp
+    real = SocketBackend.connect_tcp
 
     async def connect(self, host, port, *rest, **more):
         if port == site.ports["http"]:
@@ -57,7 +58,7 @@ def connected(site, names, monkeypatch):
         made.append(host)
         raise httpcore.ConnectError("refused by the test")
 
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    monkeypatch.setattr(SocketBackend, "connect_tcp", connect)
     return made
 
 

@@ -14,6 +14,7 @@ from aggregator.model import FetchFailure, FetchProblem
 from aggregator.web import ClientSettings, WebClient, is_public
 from aggregator.web.connect import GuardedBackend
 from aggregator.web.guard import AddressGuard, AddressRefusedError, HostList, literal_address
+from aggregator.web.streams import SocketBackend
 
 pytestmark = pytest.mark.anyio
 
@@ -165,7 +166,8 @@ def _count_connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         connected.append(host)
         raise httpcore.ConnectError("refused by the test")
 
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    for backend in (SocketBackend, httpcore.AnyIOBackend):  # directly, and to proxies
+        monkeypatch.setattr(backend, "connect_tcp", connect)
     return connected
 
 
