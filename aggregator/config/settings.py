@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from cssselect import HTMLTranslator, SelectorError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from aggregator.config.units import Duration, Size
+from aggregator.headers import check_name, is_value
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([\w-]{1,63}\.)+[\w-]{2,63}")
@@ -65,6 +67,14 @@ def _selector(text: str) -> str:
     return text
 
 
+def _header_value(value: SecretStr) -> SecretStr:
+    if not is_value(value.get_secret_value().encode("utf-8", "replace")):
+        raise ValueError("the value is empty, has control characters, or blanks at an end")
+    return value
+
+
+HeaderName = Annotated[str, AfterValidator(check_name)]
+HeaderValue = Annotated[SecretStr, AfterValidator(_header_value)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Language = Annotated[str, AfterValidator(_language)]
 Domain = Annotated[str, AfterValidator(_domain)]
@@ -112,6 +122,20 @@ class Cluster(_Section):
 
     window: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=31))] = timedelta(hours=72)
     encoder: str = "use-m3"
+
+    @field_validator("encoder")
+    @classmethod
+    def _installed(cls, name: str) -> str:
+        """Refuse at once what would fail in a worker; others than the default plug in by entry points."""
+        found = {point.name: point for point in entry_points(group="aggregator.encoders")}
+        if name != "use-m3" and name not in found:
+            raise ValueError(f"no encoder {name!r} is installed; there are {', '.join(['use-m3', *found])}")
+        try:
+            if name in found:
+                found[name].load()
+        except ImportError as error:
+            raise ValueError(str(error)) from error
+        return name
 
 
 class Compute(_Section):
@@ -240,7 +264,7 @@ class Feed(_Section):
     interval: Interval | None = None
     full_text: bool | None = None
     user_agent: Annotated[str, Field(pattern=r"^[\x20-\x7e]+$")] | None = None
-    headers: dict[str, SecretStr] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     auth: Login | None = None
     strip: tuple[Annotated[str, AfterValidator(_selector)], ...] = ()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GROUP = "aggregator.encoders"
-_BATCH = 64  # texts at a time: bounds the memory of one call; larger batches were not faster
+BATCH = 64  # texts at a time: bounds the memory of one call; larger batches were not faster
 _MAX_CHARS = 4_000  # the encoder takes seconds on 100,000 characters
 
 
@@ -58,23 +58,21 @@ class UseEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return an array of shape (len(texts), 512)."""
-        clean = [_clean(text).translate(_UKRAINIAN) for text in texts]
-        vectors = np.zeros((len(clean), 512), np.float32)
-        order = sorted(
-            (i for i, text in enumerate(clean) if _says_something(text)), key=lambda i: len(clean[i])
-        )
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            vectors[rows] = self._model.encode([clean[i] for i in rows])
+        cut = [clean(text, _MAX_CHARS).translate(_UKRAINIAN) for text in texts]
+        vectors = np.zeros((len(cut), 512), np.float32)
+        order = sorted((i for i, text in enumerate(cut) if says_something(text)), key=lambda i: len(cut[i]))
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            vectors[rows] = self._model.encode([cut[i] for i in rows])
         return vectors
 
 
-def _clean(text: str) -> str:
-    """Drop lone surrogates, on which the tokenizer raises, and what lies beyond a sane length."""
-    return text[:_MAX_CHARS].encode("utf-8", "ignore").decode("utf-8")
+def clean(text: str, longest: int) -> str:
+    """Drop lone surrogates, on which tokenizers raise, and what lies beyond so many characters."""
+    return text[:longest].encode("utf-8", "ignore").decode("utf-8")
 
 
-def _says_something(text: str) -> bool:
+def says_something(text: str) -> bool:
     """An empty text would get a vector like any other, and so be near to all other empty ones."""
     return any(c.isalnum() for c in text)
 

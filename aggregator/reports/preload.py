@@ -19,6 +19,9 @@ from aggregator.reports.encoder import UseEncoder
 _SENTENCE = "Shares of the company fell on Monday after Reuters reported that its chairman would resign. "
 _PAGE = f"<html><body><article><h1>A headline</h1><p>{_SENTENCE * 20}</p></article></body></html>"
 
+_YOUNG_OBJECTS = 100_000
+"""A feed of 30 entries is some 20,000 objects at once, which go with their last reference."""
+
 
 def load() -> None:
     """Read and analyse a made-up article."""
@@ -29,6 +32,7 @@ def load() -> None:
     analyse_texts((text,), UseEncoder.name, ())
     gc.collect()
     gc.freeze()  # a later collection would write to what is shared, and so copy it
+    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 load()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aggregator.reports.features import Decoded, Tokens
+from aggregator.reports.lookup import Lookup
 from aggregator.reports.window import Floats, Ints, Vectors, Weighted, Window, plain_lookup
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ SIGNALS = (
     "other_language",
     "same_outlet",
     "bare",  # one of them is a headline only
-    "both_bare",  # headlines only, both; 0..1 by how many others there are to judge them against
+    "both_bare",  # headlines only, both; 0..1 by how many others there are to judge them against, squared
 )
 _DAYS = 1.2
 _CHUNK = 4_000  # pairs at a time: their vectors stay in the cache (200,000 take a fifth longer)
@@ -41,10 +42,12 @@ def compare(window: Window, left: Ints, right: Ints, *, gap: bool = True) -> Flo
     Args:
         gap: without it ``language_gap``, which can only speak against a pair and costs most, is 0.
     """
-    parts = [slice(start, start + _CHUNK) for start in range(0, len(left), _CHUNK)]
-    return np.concatenate(
-        [np.zeros((0, len(SIGNALS))), *(_compare(window, left[part], right[part], gap=gap) for part in parts)]
-    )
+    rows = [_compare(window, left[part], right[part], gap=gap) for part in _parts(len(left))]
+    return np.concatenate([np.zeros((0, len(SIGNALS))), *rows])
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
 
 
 def _compare(window: Window, left: Ints, right: Ints, *, gap: bool) -> Floats:
@@ -72,9 +75,12 @@ def _compare(window: Window, left: Ints, right: Ints, *, gap: bool) -> Floats:
         window.languages[left] != window.languages[right],
         window.outlets[left] == window.outlets[right],
         bare,
-        both_bare * np.minimum(window.familiar[left], window.familiar[right]),
+        both_bare * np.minimum(window.familiar[left], window.familiar[right]) ** 2,
     ]
-    return np.stack(columns, axis=1).astype(np.float64)
+    signals = np.empty((len(left), len(columns)))
+    for place, column in enumerate(columns):
+        signals[:, place] = column
+    return signals
 
 
 def _cosine(vectors: Vectors, left: Ints, right: Ints) -> Floats:
@@ -82,27 +88,12 @@ def _cosine(vectors: Vectors, left: Ints, right: Ints) -> Floats:
     return cosine
 
 
-def _meet(lookup: NDArray[np.uint64], starts: Ints, left: Ints, right: Ints) -> tuple[Ints, Ints, Ints]:
-    """Return (pair, position in left, position in right) of every hash that both articles of a pair have."""
-    counts = starts[left + 1] - starts[left]
-    pair = np.repeat(np.arange(len(left)), counts)
-    here = np.arange(len(pair)) - (np.cumsum(counts) - counts)[pair] + starts[left][pair]
-    wanted = right[pair].astype(np.uint64) << np.uint64(32) | _hash_of(lookup[here])
-    there = np.searchsorted(lookup, wanted)
-    hit = np.append(lookup, ~np.uint64(0))[there] == wanted
-    return pair[hit], here[hit], there[hit]
-
-
-def _hash_of(lookup: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return lookup & np.uint64(0xFFFFFFFF)
-
-
 def _overlap(tokens: Weighted, left: Ints, right: Ints) -> tuple[Floats, Floats, Floats]:
     """Return the cosine, how much of a headline the other article covers (the better way), and the rarest
     shared one.
     """
     count = len(left)
-    pair, here, there = _meet(tokens.lookup, tokens.starts, left, right)
+    pair, here, there = tokens.lookup.meet(left, right)
     cosine = np.bincount(pair, tokens.weights[here] * tokens.weights[there], count)
     covered = [
         np.bincount(pair, tokens.in_headline[found], count) / np.maximum(tokens.headline_total[side], 1e-9)
@@ -150,7 +141,7 @@ def _cited(window: Window, left: Ints, right: Ints) -> Floats:
 
 
 def _shared_links(window: Window, left: Ints, right: Ints) -> Floats:
-    pair, _, _ = _meet(window.links, window.features.links.starts, left, right)
+    pair, _, _ = window.links.meet(left, right)
     return np.minimum(np.bincount(pair, minlength=len(left)), 1).astype(np.float64)
 
 
@@ -161,18 +152,21 @@ def containment(features: Decoded, left: Ints, right: Ints) -> Floats:
     both lists are complete (bottom-k sketches, Cohen & Kaplan 2007).
     """
     tokens = features.shingles
+    if not len(tokens.keys):
+        return np.zeros(len(left))
     lookup = plain_lookup(tokens)
     complete = features.shingle_total <= tokens.counts
-    last = np.append(lookup, np.uint64(0))[np.maximum(tokens.starts[1:] - 1, 0)]
-    limit = np.where(complete, np.uint64(0xFFFFFFFF), _hash_of(last))
+    last = lookup.hashes_at(np.maximum(tokens.starts[1:] - 1, 0))
+    limit = np.where(complete, np.uint64(0xFFFFFFFF), last)
+    shares = [_shares(lookup, limit, left[part], right[part]) for part in _parts(len(left))]
+    return np.concatenate([np.zeros(0), *shares])
+
+
+def _shares(lookup: Lookup, limit: NDArray[np.uint64], left: Ints, right: Ints) -> Floats:
     bound = np.minimum(limit[left], limit[right])
-    pair, here, _ = _meet(lookup, tokens.starts, left, right)
-    shared = np.bincount(pair[_hash_of(lookup[here]) <= bound[pair]], minlength=len(left))
-    sizes = [_count_up_to(lookup, side, bound) for side in (left, right)]
-    return shared / np.maximum(np.minimum(*sizes), 1)
-
-
-def _count_up_to(lookup: NDArray[np.uint64], rows: Ints, bound: NDArray[np.uint64]) -> Ints:
-    base = rows.astype(np.uint64) << np.uint64(32)
-    count: Ints = np.searchsorted(lookup, base | bound, "right") - np.searchsorted(lookup, base, "left")
-    return count
+    pair, here, _ = lookup.meet(left, right)
+    shared = np.bincount(pair[lookup.hashes_at(here) <= bound[pair]], minlength=len(left))
+    shares: Floats = shared / np.maximum(
+        np.minimum(lookup.count_up_to(left, bound), lookup.count_up_to(right, bound)), 1
+    )
+    return shares

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from aggregator.model import Member
 from aggregator.reports.background import Background, load_background
 from aggregator.reports.features import TITLE, Decoded, Tokens, decode
+from aggregator.reports.lookup import Lookup
 from aggregator.reports.nearest import Nearest
 from aggregator.reports.onecore import one_core
 
@@ -40,8 +41,7 @@ class Weighted:
     cosine.
     """
 
-    lookup: NDArray[np.uint64]  # owner << 32 | hash, sorted
-    starts: Ints
+    lookup: Lookup
     weights: Floats
     rarity: Floats  # idf, 0..1
     in_headline: Floats  # the same for those in the headline, else 0
@@ -62,7 +62,7 @@ class Window:
     names: Weighted
     words: Weighted
     numbers: Weighted
-    links: NDArray[np.uint64]  # owner << 32 | hash, sorted
+    links: Lookup
     cited: tuple[frozenset[str], ...]
     citing: NDArray[np.bool_]
     domains: tuple[str, ...]
@@ -102,9 +102,10 @@ def make_window(members: Sequence[Member], span_hours: float, encoder: str) -> W
     )
 
 
-def plain_lookup(tokens: Tokens) -> NDArray[np.uint64]:
-    """Return owner << 32 | hash of every hash, sorted."""
-    return np.sort(tokens.owners.astype(np.uint64) << np.uint64(32) | tokens.keys.astype(np.uint64))
+def plain_lookup(tokens: Tokens) -> Lookup:
+    """Return the hashes to be asked for, without what they weigh."""
+    codes = tokens.owners.astype(np.uint64) << np.uint64(32) | tokens.keys.astype(np.uint64)
+    return Lookup.of(np.sort(codes), tokens.starts)
 
 
 def _codes(values: Sequence[str]) -> Ints:
@@ -160,10 +161,9 @@ def _weigh(tokens: Tokens, hours: Floats, span_hours: float) -> Weighted:
     weights = rarity * _PLACE_WEIGHT[places]
     norms = np.sqrt(np.bincount(owners, weights**2, len(hours)))
     in_headline = rarity * (places == TITLE)
-    lookup = owners.astype(np.uint64) << np.uint64(32) | keys.astype(np.uint64)
+    codes = owners.astype(np.uint64) << np.uint64(32) | keys.astype(np.uint64)
     return Weighted(
-        lookup,
-        tokens.starts,
+        Lookup.of(codes, tokens.starts),
         weights / np.maximum(norms, 1e-9)[owners],
         rarity,
         in_headline,
