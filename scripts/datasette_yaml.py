@@ -42,7 +42,7 @@ _TABLES: dict[str, dict[str, object]] = {
         "description": "Each round of the service: what it polled, read and grouped.",
         "sort_desc": "id",
     },
-    "deliveries": {"description": "Digests that were sent by mail."},
+    "deliveries": {"description": "What became of each digest: its files and its mails."},
     "entries": {
         "description": "What stands in the feeds: one row a feed's mention.",
         "facets": ["feed_id"],

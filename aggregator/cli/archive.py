@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -95,15 +97,24 @@ def _import(session: Session, file: Path) -> list[ImportCount]:
     from aggregator.store.writer import Writer
 
     extra = extra_outlets(session.config) if session.config_file.exists() else ()
-    counts = []
     with (
         Writer(session.database) as writer,
-        output.progress(session.quiet) as bars,
         file.open(encoding="utf-8-sig", errors="replace") as lines,
+        output.progress(session.quiet, of_bytes=lines.seekable()) as bars,
     ):
-        for count in import_lines(lines, writer, OutletList.load(extra), session.clock()):
-            counts.append(count)
-            if bars:
-                bars.begin("import", count.new + count.known)
-                bars.advance("import", count.new + count.known)
-    return counts
+        counts = import_lines(lines, writer, OutletList.load(extra), session.clock())
+        return list(_watched(counts, lines, bars) if bars else counts)
+
+
+def _watched(
+    counts: Iterator[ImportCount], lines: TextIO, bars: output.ProgressBars
+) -> Iterator[ImportCount]:
+    """Move a bar on with each batch: by the bytes read of a file, by the lines that came from a pipe."""
+    of_bytes = lines.seekable()
+    bars.begin("import", os.fstat(lines.fileno()).st_size if of_bytes else None)
+    done = 0
+    for count in counts:
+        reached = lines.buffer.tell() if of_bytes else done + count.lines
+        bars.advance("import", reached - done)
+        done = reached
+        yield count

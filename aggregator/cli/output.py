@@ -167,13 +167,14 @@ class ProgressBars:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
 
-    def begin(self, stage: str, total: int) -> None:
-        """Show a stage, or add steps to it."""
+    def begin(self, stage: str, total: int | None) -> None:
+        """Show a stage, or add steps to it; None: nobody knows how many there will be."""
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=0, rate="")
+            self._tasks[stage] = self._bars.add_task(stage, total=total, rate="")
+            return
         task = self._tasks[stage]
         known = next(t.total or 0 for t in self._bars.tasks if t.id == task)
-        self._bars.update(task, total=known + total)
+        self._bars.update(task, total=known + (total or 0))
 
     def advance(self, stage: str, steps: int = 1) -> None:
         """Move a stage's bar on."""
@@ -184,16 +185,21 @@ class ProgressBars:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[ProgressBars | None]:
+def progress(quiet: bool, *, of_bytes: bool = False) -> Iterator[ProgressBars | None]:
     """Show progress where somebody watches: on a terminal, unless told to be quiet."""
     console = stderr()
     if quiet or not console.is_terminal:
         yield None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich import progress as shown
 
-    rate = TextColumn("{task.fields[rate]}", style="dim")
-    stage = TextColumn("{task.description:8}")
-    columns = (stage, BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    stage = shown.TextColumn("{task.description:8}")
+    steps: tuple[shown.ProgressColumn, ...] = (
+        shown.MofNCompleteColumn(),
+        shown.TextColumn("{task.fields[rate]}", style="dim"),
+    )
+    if of_bytes:
+        steps = shown.DownloadColumn(), shown.TransferSpeedColumn()
+    columns = (stage, shown.BarColumn(), *steps, shown.TimeRemainingColumn())
+    with shown.Progress(*columns, console=console, transient=True) as bars:
         yield ProgressBars(bars)

@@ -7,7 +7,9 @@ is: a restart, a suspend or a changed clock costs nothing and floods nobody.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -15,20 +17,21 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from aggregator.config import DigestSettings
+from aggregator.config import Config, DigestSettings
 from aggregator.daemon.callback import hearing_hubs
 from aggregator.daemon.control import Control
 from aggregator.daemon.notify import notify
 from aggregator.daemon.trouble import Patience
 from aggregator.digest.window import digest_day, digest_name
 from aggregator.pipeline.cycle import Scope, run_cycle
-from aggregator.pipeline.digest import write_daily_digest
+from aggregator.pipeline.digest import Filed, file_again, file_daily_digest
 from aggregator.pipeline.mail import Sent, mail_daily_digest
 from aggregator.pipeline.services import Services
 from aggregator.store.prune import Cutoffs, Pruned, prune
 from aggregator.store.status import work_waits
 from aggregator.store.times import to_text
 from aggregator.store.wal import fold_log, log_size
+from aggregator.store.writer import Writer
 
 log = structlog.get_logger()
 
@@ -83,17 +86,12 @@ class Service:
         """Write the latest digest that was due, unless it is there: the service may have been down."""
         settings = self._services.config.digest
         day = digest_day(self._due(), settings.timezone)
-        if not (settings.directory / digest_name(day, settings.formats[0])).exists():
+        if not _is_there(settings.directory / digest_name(day, settings.formats[0])):
             await self.digest()
 
     async def digest(self) -> None:
         """Write the digest that was due last, and mail it where feeds.yaml asks for it."""
-        try:
-            paths = await asyncio.to_thread(write_daily_digest, self._services.config, self._due())
-        except Exception:  # a folder that cannot be written must not stop the polls
-            log.exception("the digest could not be written")
-        else:
-            log.info("digest written", files=[str(path) for path in paths])
+        await self._file(file_daily_digest)
         await self.mail()
 
     async def mail(self) -> None:
@@ -108,15 +106,27 @@ class Service:
         else:
             _log_mail(sent)
 
-    async def mail_again(self) -> None:
-        """Mail what is still to be mailed, once the service is no longer behind with the news."""
+    async def digest_again(self) -> None:
+        """Write and mail what is still to be, once the service is no longer behind with the news."""
         if self._caught_up:
+            await self._file(file_again)
             await self.mail()
 
     async def ask_for_pruning(self) -> None:
         """Have old rows removed once no cycle is under way."""
         self._prune_waits = True
         await self.look()
+
+    async def _file(self, write: Callable[[Config, Writer, datetime, datetime], Filed | None]) -> None:
+        services = self._services
+        try:
+            filed = await asyncio.to_thread(
+                write, services.config, services.writer, self._due(), services.clock()
+            )
+        except Exception:  # a digest that cannot be made must not stop the polls
+            log.exception("the digest could not be written")
+        else:
+            _log_files(filed)
 
     def _due(self) -> datetime:
         return latest_due(self._services.config.digest, self._services.clock())
@@ -127,7 +137,7 @@ class Service:
         soon = datetime.now(self._scheduler.timezone) + timedelta(seconds=self._prune_after)
         add = self._scheduler.add_job
         add(self.look, IntervalTrigger(seconds=LOOK_SECONDS))
-        add(self.mail_again, IntervalTrigger(seconds=LOOK_SECONDS))
+        add(self.digest_again, IntervalTrigger(seconds=LOOK_SECONDS))
         add(self.digest, CronTrigger(hour=hour, minute=minute, timezone=digest.timezone))
         add(self.ask_for_pruning, IntervalTrigger(days=1), next_run_time=soon)
 
@@ -179,6 +189,24 @@ def latest_due(settings: DigestSettings, now: datetime) -> datetime:
     if due.astimezone(UTC) > now:  # in UTC: by the clock on the wall, 02:30 may come twice or never
         due -= timedelta(days=1)
     return due.astimezone(UTC)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder that cannot be looked into: writing will say so
+        return False
+
+
+def _log_files(filed: Filed | None) -> None:
+    if filed and filed.again_at:
+        log.warning(
+            "the digest could not be written",
+            reason=filed.reason,
+            next=f"tried again at {to_text(filed.again_at)}",
+        )
+    elif filed:
+        log.info("digest written", files=[str(path) for path in filed.paths])
 
 
 def _log_mail(sent: Sent) -> None:

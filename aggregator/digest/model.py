@@ -1,6 +1,6 @@
 """The values of the digest: the rows it is made from, the question it answers, and the answer.
 
-The store fills the rows, ``select.make_digest`` turns them into a ``Digest``, ``render.render`` into text.
+The store fills the rows, ``select`` turns them into a ``Digest``, ``render.render`` that into text.
 All times are aware UTC datetimes.
 """
 
@@ -47,8 +47,18 @@ class ArticleRow:
     cites: tuple[Cite, ...] = ()
     revisions: int = 0  # how often the title was changed
     former_title: str | None = None  # the first title, where it was changed
+    corrected_at: datetime | None = None  # when the latest change of title or text was seen
     tags: tuple[str, ...] = ()  # of the feeds that carried it
     status: str = "full"  # a value of ArticleStatus
+
+
+class Coverage(NamedTuple):
+    """Who covers a cluster with one article: all of it that a rank and the cheap filters depend on."""
+
+    cluster_id: int
+    outlet: str  # domain
+    family: str | None
+    lang: str | None  # ISO 639-1
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +175,12 @@ class Part:
     @property
     def points(self) -> float:
         """Return this part's share of the score, in points of 100."""
-        return round(100 * self.weight * self.value, 6)
+        return points(self.weight, self.value)
+
+
+def points(weight: float, value: float) -> float:
+    """Return what a part of a rank adds to its score, in points of 100."""
+    return round(100 * weight * value, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +202,7 @@ class Section:
     headline_lang: str | None
     first_published_at: datetime
     last_published_at: datetime
-    updated_at: datetime  # when the youngest of its articles was first seen
+    updated_at: datetime  # when an article came in, or was seen to be corrected, last (RFC 4287, 4.2.15)
     article_count: int
     outlet_count: int
     independent_count: int

@@ -37,7 +37,7 @@ def render_html(digest: Digest) -> str:
 
 
 def render_atom(digest: Digest) -> str:
-    """Return the digest as an Atom feed; an entry is updated when its cluster grows."""
+    """Return the digest as an Atom feed; an entry is updated when its cluster grows or is corrected."""
     updated = max([section.updated_at for section in digest.sections], default=digest.query.window.since)
     query = digest.query
     filters = f"digest {query.lang} {query.tag} {query.outlet} {query.words} {query.min_outlets}"

@@ -122,7 +122,7 @@ class ReportDocument(_Document):
     headline_lang: Language
     first_published_at: Time
     last_published_at: Time
-    updated_at: Time = Field(description="when the youngest of its articles was first seen")
+    updated_at: Time = Field(description="when an article came in, or was corrected, last")
     article_count: int
     outlet_count: int
     independent_count: int

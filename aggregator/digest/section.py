@@ -40,7 +40,7 @@ def section(place: int, cluster: Cluster, query: DigestQuery, backgrounds: Backg
         headline_lang=headline_lang,
         first_published_at=report.first_published_at,
         last_published_at=report.last_published_at,
-        updated_at=max(article.first_seen_at for article in articles),
+        updated_at=max(article.corrected_at or article.first_seen_at for article in articles),
         article_count=report.article_count,
         outlet_count=report.outlet_count,
         independent_count=report.independent_count,

@@ -3,7 +3,6 @@ values.
 """
 
 from aggregator.feeds.discovery import FeedLink, find_feeds
-from aggregator.feeds.freshness import retry_after
 from aggregator.feeds.identity import (
     EntryPlan,
     EntryUpdate,
@@ -53,7 +52,6 @@ __all__ = [
     "outcome_of",
     "parse_feed",
     "read_opml",
-    "retry_after",
     "see_entry",
     "validators_to_send",
     "write_opml",

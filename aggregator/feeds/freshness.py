@@ -1,19 +1,14 @@
-"""What response headers say about time: freshness lifetime and Retry-After.
+"""What response headers say about how long a response stays fresh.
 
-Sources: RFC 9111 section 4.2, RFC 9110 section 10.2.3.
+Source: RFC 9111 section 4.2.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
-Headers = Sequence[tuple[str, bytes]]
-
-MAX_SECONDS = 10 * 366 * 86400.0
-"""Nothing is believed to last longer than ten years; callers cap far below (B09)."""
+from aggregator.headers import MAX_SECONDS, Headers, bounded, first, read_date, values
 
 _DIRECTIVE = re.compile(r'([^\s,;="]+)(?:=("(?:[^"\\]|\\.)*"|[^\s,;]*))?')
 _DELTA = re.compile(r'"?[a-z]*(\d+)', re.IGNORECASE)
@@ -50,63 +45,35 @@ def lifetime(headers: Headers, now: datetime) -> float | None:
     return None if until is None else max(0.0, until - _age(headers))
 
 
-def retry_after(headers: Headers, now: datetime) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for; None where it is absent, unreadable or past.
-
-    Rules B10, B11. A date counts from the response's own ``Date``. A date without a zone is read as UTC.
-    """
-    value = _first(headers, "retry-after").strip()
-    if value.isdecimal() and value.isascii():
-        seconds = _bounded(value)
-    else:
-        moment = _lenient_date(value)
-        seconds = (
-            (moment - (_lenient_date(_first(headers, "date")) or now)).total_seconds() if moment else 0.0
-        )
-    return min(seconds, MAX_SECONDS) if seconds > 0 else None
-
-
-def _values(headers: Headers, name: str) -> list[str]:
-    return [value.decode("latin-1") for key, value in headers if key == name]
-
-
-def _first(headers: Headers, name: str) -> str:
-    return next(iter(_values(headers, name)), "")
-
-
 def _cache_control(headers: Headers) -> list[tuple[str, str]]:
-    joined = ",".join(_values(headers, "cache-control"))
+    joined = ",".join(values(headers, "cache-control"))
     return [(name.lower(), value or "") for name, value in _DIRECTIVE.findall(joined)]
-
-
-def _bounded(digits: str) -> float:
-    return MAX_SECONDS if len(digits.lstrip("0")) > 10 else min(float(digits), MAX_SECONDS)
 
 
 def _delta(value: str) -> float | None:
     match = _DELTA.match(value)
-    return _bounded(match[1]) if match else None
+    return bounded(match[1]) if match else None
 
 
 def _age(headers: Headers) -> float:
-    match = _AGE.match(_first(headers, "age"))
-    return _bounded(match[1]) if match else 0.0
+    match = _AGE.match(first(headers, "age"))
+    return bounded(match[1]) if match else 0.0
 
 
 def _until_expiry(headers: Headers, now: datetime) -> float | None:
-    expires = _values(headers, "expires")
+    expires = values(headers, "expires")
     if not expires:
         return None
     moment = _http_date(expires[0], now) if len(set(expires)) == 1 else None
     if moment is None:
         return 0.0
-    start = _http_date(_first(headers, "date"), now) or now
+    start = _http_date(first(headers, "date"), now) or now
     return min(max(0.0, (moment - start).total_seconds()), MAX_SECONDS)
 
 
 def _http_date(value: str, now: datetime) -> datetime | None:
     """Read one of the three forms of RFC 9110 section 5.6.7, and only those, whatever their letters' case."""
-    moment = _lenient_date(value) if _HTTP_DATE.fullmatch(value.strip()) else None
+    moment = read_date(value) if _HTTP_DATE.fullmatch(value.strip()) else None
     if moment is None or "-" not in value:
         return moment
     century = now.year - now.year % 100  # RFC 850: a two-digit year over fifty years ahead is past
@@ -118,12 +85,4 @@ def _with_year(moment: datetime, year: int) -> datetime | None:
     try:
         return moment.replace(year=year)
     except ValueError:  # 29 February
-        return None
-
-
-def _lenient_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
         return None

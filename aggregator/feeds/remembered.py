@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
-from aggregator.feeds.freshness import Headers
+from aggregator.headers import Headers
 from aggregator.model import Hop, Validators
 
 MAX_VALIDATOR = 4096

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from aggregator.feeds import freshness, remembered, rhythm
+from aggregator.headers import retry_after
 from aggregator.model import (
     FeedState,
     FeedStatus,
@@ -298,7 +299,7 @@ def _backoff(state: FeedState, result: PollResult, now: datetime, rules: PollRul
     ceiling = max(rules.backoff_cap.total_seconds(), start)
     told = fresh = 0.0
     if result.outcome is PollOutcome.RATE_LIMITED:
-        told = result.retry_after or freshness.retry_after(result.headers, now) or 0.0
+        told = result.retry_after or retry_after(result.headers, now) or 0.0
         fresh = freshness.lifetime(result.headers, now) or 0.0
     doublings = min(state.failures - 1 if _is_temporary(result) else state.failures, _MOST_DOUBLINGS)
     grown = start if told else min(start * 2.0**doublings, ceiling)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from aggregator.feeds.freshness import Headers
 from aggregator.feeds.text import web_address
+from aggregator.headers import Headers
 from aggregator.model import PollHints
 
 LEASE = timedelta(days=10)

@@ -76,6 +76,11 @@ class ImportCount:
     known: int
     bad: tuple[BadLine, ...]
 
+    @property
+    def lines(self) -> int:
+        """How many lines that was; empty ones are not counted."""
+        return self.new + self.known + len(self.bad)
+
 
 def import_lines(
     lines: Iterable[str], writer: Writer, outlets: OutletList, now: datetime

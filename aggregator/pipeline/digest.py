@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,9 +14,15 @@ from aggregator.digest.render import render, render_index
 from aggregator.digest.select import make_digest
 from aggregator.digest.window import digest_day, digest_name, parse_window
 from aggregator.files import write_whole
+from aggregator.pipeline.again import is_turn, next_attempt
 from aggregator.store.about import identity
 from aggregator.store.connection import open_reader
+from aggregator.store.deliveries import FILE, begin_delivery, deliveries, record_delivery, record_failure
 from aggregator.store.digests import digest_rows
+from aggregator.store.writer import Writer
+
+_ALL = "all"
+"""The target of a day's files in ``deliveries``: they are written together."""
 
 
 def read_digest(db: sqlite3.Connection, query: DigestQuery) -> Digest:
@@ -47,6 +53,46 @@ def write_daily_digest(config: Config, due: datetime) -> list[Path]:
     """Write the digest that is due then in every configured format, and the index of past ones."""
     settings, digest = config.digest, read_daily_digest(config, due)
     return write_files(digest, settings.directory, digest_day(due, settings.timezone), settings.formats)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The files that were written, or why none could be and when it is tried again."""
+
+    paths: tuple[Path, ...] = ()
+    reason: str = ""
+    again_at: datetime | None = None
+
+
+def file_daily_digest(config: Config, writer: Writer, due: datetime, now: datetime) -> Filed:
+    """Write the digest that is due then, and note what came of it.
+
+    Noted afterwards: a database on a full disk must not keep a digest from a disk that has room.
+    """
+    day = digest_day(due, config.digest.timezone)
+    try:
+        paths = write_daily_digest(config, due)
+    except OSError as error:
+        reason = f"{config.digest.directory}: {error.strerror}"
+        return Filed((), reason, writer.write_now(_note, day, now, reason))
+    writer.write_now(_note, day, now)
+    return Filed(tuple(paths))
+
+
+def file_again(config: Config, writer: Writer, due: datetime, now: datetime) -> Filed | None:
+    """Write the digest that was due then if it could not be written before, and its turn has come."""
+    earlier = writer.write_now(deliveries, digest_day(due, config.digest.timezone), FILE).get(_ALL)
+    return file_daily_digest(config, writer, due, now) if earlier and is_turn(earlier, now) else None
+
+
+def _note(db: sqlite3.Connection, day: date, now: datetime, failure: str = "") -> datetime:
+    again_at = next_attempt(deliveries(db, day, FILE).get(_ALL), now)
+    begin_delivery(db, day, FILE, _ALL, now, again_at)
+    if failure:
+        record_failure(db, day, FILE, _ALL, failure, for_good=False)
+    else:
+        record_delivery(db, day, FILE, _ALL, now)
+    return again_at
 
 
 def write_files(digest: Digest, directory: Path, day: date, formats: tuple[str, ...]) -> list[Path]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aggregator.articles import extract_article, from_entry
 from aggregator.compute import Crash, call
-from aggregator.feeds import retry_after
+from aggregator.headers import retry_after
 from aggregator.model import ArticleStatus, Extraction, Fetched, FetchFailure, FetchProblem
 from aggregator.pipeline.bounded import Upstream, for_each
 from aggregator.pipeline.services import Services

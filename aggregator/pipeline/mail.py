@@ -8,22 +8,19 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from email.message import EmailMessage
 
 from aggregator.config import Config, MailSettings
 from aggregator.digest.mail import digest_mail
 from aggregator.digest.model import Digest
 from aggregator.digest.window import digest_day
+from aggregator.pipeline.again import is_turn, next_attempt
 from aggregator.pipeline.digest import read_daily_digest
-from aggregator.store.deliveries import begin_delivery, deliveries, record_delivery, record_failure
+from aggregator.store.deliveries import MAIL, begin_delivery, deliveries, record_delivery, record_failure
 from aggregator.store.writer import Writer
 
-KIND = "mail"
 TIMEOUT = 30.0  # seconds for each step of the conversation
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=1)
-"""Between attempts, doubled after each: a server that lists strangers grey takes it after some minutes."""
-
 _CLOSING = 421  # the server ends the conversation with it, whatever the command was (RFC 5321, 3.8)
 
 
@@ -63,14 +60,13 @@ def begin_mails(
     It is noted before the first word with the server, so a full disk or a kill cannot make it mail again and
     again. A kill between sending and recording sends it twice, with the same Message-ID.
     """
-    known, turns = deliveries(db, day, KIND), {}
+    known, turns = deliveries(db, day, MAIL), {}
     for recipient in dict.fromkeys(recipients):
         earlier = known.get(recipient)
-        if earlier and (earlier.next_at is None or now < earlier.next_at <= now + LONGEST_PAUSE):
-            continue  # a time further ahead is of a clock that was set back since
-        doubled = min(earlier.attempts, 10) if earlier else 0
-        turns[recipient] = now + min(FIRST_PAUSE * 2**doubled, LONGEST_PAUSE)
-        begin_delivery(db, day, KIND, recipient, turns[recipient])
+        if earlier and not is_turn(earlier, now):
+            continue
+        turns[recipient] = next_attempt(earlier, now)
+        begin_delivery(db, day, MAIL, recipient, now, turns[recipient])
     return turns
 
 
@@ -91,7 +87,7 @@ def send_mails(
                 message = digest_mail(digest, day=day, sender=mail.sender, recipient=recipient, at=now)
                 refusal = _hand_in(server, message)
                 if refusal is None:
-                    writer.write_now(record_delivery, day, KIND, recipient, now)
+                    writer.write_now(record_delivery, day, MAIL, recipient, now)
                     to.append(recipient)
                 else:
                     unsent[recipient] = Unsent(recipient, refusal.reason, None if refusal.final else again_at)
@@ -101,7 +97,7 @@ def send_mails(
         unsent |= {recipient: Unsent(recipient, reason, turns[recipient]) for recipient in left}
     for one in unsent.values():
         final = one.again_at is None
-        writer.write_now(record_failure, day, KIND, one.recipient, one.reason, for_good=final)
+        writer.write_now(record_failure, day, MAIL, one.recipient, one.reason, for_good=final)
     return Sent(tuple(to), tuple(unsent.values()))
 
 

@@ -24,9 +24,9 @@ from aggregator.feeds import (
     moved,
     next_state,
     outcome_of,
-    retry_after,
 )
 from aggregator.feeds.websub import discovered
+from aggregator.headers import retry_after
 from aggregator.model import (
     EntryText,
     FeedState,

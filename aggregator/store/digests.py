@@ -78,6 +78,8 @@ _ARTICLES = f"""
         (SELECT json_group_array(title) FROM
             (SELECT title FROM article_revisions AS r WHERE r.article_id = articles.id AND r.seen_at <= :as_of
             ORDER BY r.id)) AS former_titles,
+        (SELECT max(seen_at) FROM article_revisions AS r WHERE r.article_id = articles.id
+            AND r.seen_at <= :as_of) AS corrected_at,
         (SELECT json_group_array(DISTINCT tag.value) FROM entries JOIN feeds ON feeds.id = entries.feed_id,
             json_each(feeds.tags) AS tag WHERE entries.article_id = articles.id) AS tags
     FROM candidates JOIN articles USING (id) JOIN outlets ON outlets.domain = articles.outlet{_MOVED}
@@ -167,6 +169,7 @@ def _articles(
             cites=tuple(map(Cite._make, json.loads(row["cites"]))),
             revisions=changes,
             former_title=titles[0] if changes else None,
+            corrected_at=from_text(row["corrected_at"]),
             tags=tuple(sorted(json.loads(row["tags"]))),
             status=row["status"],
         )

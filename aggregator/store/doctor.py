@@ -16,6 +16,7 @@ from typing import Literal
 
 from aggregator.store.backup import faults
 from aggregator.store.connection import StoreError, open_reader
+from aggregator.store.deliveries import undelivered
 from aggregator.store.schema import SCHEMA_VERSION, migrate
 from aggregator.store.status import last_change
 from aggregator.store.times import to_text
@@ -82,6 +83,7 @@ def examine(database: Path, now: datetime) -> Iterator[Finding]:
         yield _guarded("orphans", _joined, db)
         yield _guarded("schema", _schema, db)
         yield _guarded("clock", lambda db: _clock(db, now), db)
+        yield _guarded("digest", lambda db: _digest(db, now), db)
         yield _log(database)
 
 
@@ -155,6 +157,12 @@ def _log(database: Path) -> Finding:
         detail = f"{size / 1e6:.0f} MB: some program keeps a read transaction open; end it"
         return Finding("write-ahead log", "warn", detail)
     return Finding("write-ahead log", "ok", f"{size / 1e6:.1f} MB")
+
+
+def _digest(db: sqlite3.Connection, now: datetime) -> Finding:
+    if failed := undelivered(db, now):
+        return Finding("digest", "fail", " ".join(one.sentence() for one in failed))
+    return Finding("digest", "ok", "none waits to be written or mailed")
 
 
 def _clock(db: sqlite3.Connection, now: datetime) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from aggregator.store.deliveries import Undelivered, undelivered
 from aggregator.store.feeds import DUE, due_values
 from aggregator.store.times import from_text, to_text
 from aggregator.store.wal import LONG_LOG, log_size
@@ -52,6 +53,7 @@ class Status:
     clusters: int
     backlog: dict[str, int]  # stage -> rows that wait for it
     cycle: CycleRow | None
+    undelivered: tuple[Undelivered, ...]
     database_bytes: int
     wal_bytes: int
 
@@ -65,6 +67,7 @@ class Status:
             found.append(f"Feeds are due, but the last cycle began at {to_text(self.cycle.started_at)}.")
         if self.failing:
             found.append(f"{len(self.failing)} of {polled} feeds cannot be polled.")
+        found += [one.sentence() for one in self.undelivered]
         if self.wal_bytes > LONG_LOG:
             found.append("The write-ahead log grows: some program keeps a read transaction open.")
         return found
@@ -97,6 +100,7 @@ def read_status(db: sqlite3.Connection, path: Path, now: datetime) -> Status:
             "cluster": _count(db, "SELECT count(*) FROM articles WHERE to_cluster = 1"),
         },
         cycle=_cycle(db),
+        undelivered=undelivered(db, now),
         database_bytes=path.stat().st_size,
         wal_bytes=log_size(path),
     )

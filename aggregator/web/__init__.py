@@ -3,7 +3,7 @@
 from aggregator.web.client import WebClient
 from aggregator.web.connect import Resolver
 from aggregator.web.guard import is_public
-from aggregator.web.hosts import Hosts, retry_after
+from aggregator.web.hosts import Hosts
 from aggregator.web.robots import RobotRules
 from aggregator.web.settings import WEB_PORTS, ClientSettings
 from aggregator.web.urls import masked
@@ -17,5 +17,4 @@ __all__ = [
     "WebClient",
     "is_public",
     "masked",
-    "retry_after",
 ]

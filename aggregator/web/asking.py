@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aggregator.headers import check_name, is_value
 from aggregator.model import Validators
 from aggregator.web.decode import ACCEPT_ENCODING
 from aggregator.web.urls import Target, UnusableURLError, parse
@@ -15,13 +15,6 @@ Header = tuple[bytes, bytes]
 
 MAX_VALIDATOR = 4096
 """Bytes of an ETag or Last-Modified that are echoed; longer ones are left out (S48)."""
-
-# RFC 9110, 5.5 and 5.6.2
-_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OURS = frozenset(
-    {b"accept-encoding", b"connection", b"content-length", b"host", b"te", b"transfer-encoding"}
-)
 
 
 class UnsendableHeaderError(ValueError):
@@ -60,10 +53,10 @@ def encode_headers(headers: Mapping[str, str]) -> tuple[Header, ...]:
 
 
 def _sendable_name(name: str) -> bytes:
-    encoded = name.encode("utf-8", "replace")
-    if not _TOKEN.fullmatch(encoded) or encoded.lower() in _OURS:
-        raise UnsendableHeaderError(f"The configured header {name!r} cannot be sent.")
-    return encoded
+    try:
+        return check_name(name).encode("ascii")
+    except ValueError as error:
+        raise UnsendableHeaderError(f"A configured header cannot be sent: {error}.") from error
 
 
 def sendable(name: str, value: str) -> bytes:
@@ -73,7 +66,7 @@ def sendable(name: str, value: str) -> bytes:
         UnsendableHeaderError: if it contains control characters or is blank at an end.
     """
     encoded = value.encode("utf-8", "replace")
-    if not _VALUE.fullmatch(encoded):
+    if not is_value(encoded):
         raise UnsendableHeaderError(f"The configured value of the header {name!r} cannot be sent.")
     return encoded
 
@@ -102,7 +95,7 @@ def _conditions(validators: Validators | None, target: Target) -> Iterable[Heade
         (b"If-None-Match", validators.etag),
         (b"If-Modified-Since", validators.last_modified),
     ):
-        if value is not None and len(value) <= MAX_VALIDATOR and _VALUE.fullmatch(value):
+        if value is not None and len(value) <= MAX_VALIDATOR and is_value(value):
             yield name, value
 
 

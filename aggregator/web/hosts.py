@@ -7,8 +7,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
+
+from aggregator import headers
 
 MAX_PAUSE = 86400.0
 """Seconds a single answer may silence a whole host: one bad path must not freeze it for good (B09, B14)."""
@@ -136,16 +137,5 @@ class Hosts:
 
 
 def retry_after(value: bytes, now: datetime) -> float | None:
-    """Read a Retry-After header (RFC 9110, 10.2.3): seconds from now, 0 for a past time, None for nonsense.
-
-    A date without a zone is taken as UTC (B11).
-    """
-    text = value.decode("latin-1").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:12])  # no server means more than 12 digits, and float() of thousands overflows
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max((date - now).total_seconds(), 0.0)
+    """Read a Retry-After header by itself."""
+    return headers.retry_after((("retry-after", value),), now)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import threading
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -18,6 +21,14 @@ LINES = [
         "published": "2026-02-28T10:00:00Z",
     },
 ]
+
+
+@pytest.fixture
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 def write(file: Path, *lines: object) -> Path:
@@ -59,6 +70,24 @@ def test_bytes_that_are_no_text_cost_only_their_line(run, empty: Path) -> None:
     ran = run("--db", "a.db", "import", "a.jsonl")
     assert ran.code == 1
     assert "1 article imported" in ran.err
+
+
+def test_the_bar_of_an_import_knows_how_long_the_file_is(run, empty: Path, on_a_terminal) -> None:
+    lines = [{"url": f"https://a.example/{number}", "title": "Bridge " * 12} for number in range(700)]
+    size = write(empty / "a.jsonl", *lines).stat().st_size
+    ran = run("--db", "a.db", "import", "a.jsonl")
+    seen = [bar.split("/")[0] for bar in re.findall(rf"[\d.]+/{size / 1000:.1f} kB", ran.err)]
+    assert (float(seen[0]), float(seen[-1])) == (0, round(size / 1000, 1))
+
+
+def test_the_bar_of_an_import_from_a_pipe_counts_lines(run, empty: Path, on_a_terminal) -> None:
+    os.mkfifo(empty / "pipe")
+    sending = threading.Thread(target=write, args=(empty / "pipe", *LINES, "{"))
+    sending.start()
+    ran = run("--db", "a.db", "import", "pipe")
+    sending.join()
+    assert "0/?" in ran.err
+    assert "3/?" in ran.err
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(run, empty: Path) -> None:

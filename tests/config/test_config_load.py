@@ -41,6 +41,33 @@ def test_every_mistake_is_named_at_once_with_its_line_and_what_would_be_right() 
     ]
 
 
+def test_headers_that_cannot_be_sent_are_named_each_on_its_line_without_their_values() -> None:
+    text = "feeds:\n  - url: https://a.org/feed\n    headers:\n" + "".join(
+        f"      {line}\n"
+        for line in (
+            "X-Api-Key: good",
+            "Host: swordfish",
+            "transfer-encoding: swordfish",
+            "'X Key': swordfish",
+            "'X-Schlüssel': swordfish",
+            "'': swordfish",
+            "X-Broken: ${TOKEN}",
+            "X-Empty: ''",
+        )
+    )
+    assert problems(text, {"TOKEN": "swordfish\n"}) == [
+        "feeds.yaml:5: feeds[0].headers.Host: 'Host' is set by the program itself",
+        "feeds.yaml:6: feeds[0].headers.transfer-encoding: 'transfer-encoding' is set by the program itself",
+        "feeds.yaml:7: feeds[0].headers.X Key: 'X Key' has characters that no header's name has",
+        "feeds.yaml:8: feeds[0].headers.X-Schlüssel: 'X-Schlüssel' has characters that no header's name has",
+        "feeds.yaml:9: feeds[0].headers.: '' has characters that no header's name has",
+        "feeds.yaml:10: feeds[0].headers.X-Broken: the value is empty, has control characters, or blanks at"
+        " an end",
+        "feeds.yaml:11: feeds[0].headers.X-Empty: the value is empty, has control characters, or blanks at"
+        " an end",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

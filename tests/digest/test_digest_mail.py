@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from lxml import html
 
+from aggregator.digest.clean import shortened
 from aggregator.digest.mail import digest_mail
 from aggregator.digest.model import Digest
 from aggregator.digest.render import render
@@ -60,6 +62,29 @@ def test_its_headers_say_who_when_and_what(newsroom: Any) -> None:
     assert message["Date"].datetime == AT
     assert message["Message-ID"] == "<digest.2026-11-24@example.org>"
     assert message["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize(
+    "headline",
+    [
+        "Müller – was nun? Das ist ein sehr langer Titel über äußerst viele Dinge",
+        "Über — — Kölner viele Köln a 🚀 Müller Kölner 🚀 Köln",
+        "Землетрясение в Турции: власти сообщают о многих погибших — «Коммерсантъ» пишет о сотнях",
+        "🚀 🎉 👩‍👩‍👧 lands, 🇪🇺 cheers 🎊 and 🎉 again and 🎊 again",
+        "Plain words only, but so many of them that the line has to be folded somewhere on its way",
+    ],
+)
+def test_a_subject_reads_as_it_was_written_in_any_script(newsroom: Any, headline: str) -> None:
+    """RFC 2047: blanks inside the encoded words, one before each further line, no line above 76 octets."""
+    digest = newsroom.digest()
+    section = replace(digest.sections[0], headline=headline)
+    mail = _mail(replace(digest, sections=(section,)))
+    lines = mail.partition(b"\r\nDate:")[0].partition(b"Subject: ")[2].split(b"\r\n")
+    assert max(map(len, lines)) <= 78
+    assert all(line[:1] == b" " and line[1:2] != b" " for line in lines[1:])
+    subject = str(_read(mail)["Subject"])
+    assert subject == shortened(f"News digest, Tuesday, 24 November 2026: {headline}", 120)
+    assert str(make_header(decode_header(message_from_bytes(mail)["Subject"]))) == subject
 
 
 def test_an_empty_day_is_a_mail_too(newsroom: Any) -> None:

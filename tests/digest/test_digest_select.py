@@ -195,6 +195,14 @@ def test_a_section_is_updated_when_the_youngest_of_its_articles_was_seen(
     assert one_cluster(new_article(1), late).sections[0].updated_at == late.first_seen_at
 
 
+def test_a_section_is_updated_when_one_of_its_articles_was_corrected(
+    new_article: Any, one_cluster: Any
+) -> None:
+    late, corrected = new_article(2), new_article(1)
+    corrected = replace(corrected, corrected_at=late.first_seen_at + timedelta(hours=3))
+    assert one_cluster(corrected, late).sections[0].updated_at == corrected.corrected_at
+
+
 # --- in whose words --------------------------------------------------------------------------------
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.feeds.freshness import MAX_SECONDS, lifetime, retry_after
+from aggregator.feeds.freshness import lifetime
+from aggregator.headers import MAX_SECONDS
 
 DEVIATIONS: dict[str, str] = {}
 """Cases of the cache suite that are decided otherwise, with the reason: none."""
@@ -61,7 +62,6 @@ def test_a_two_digit_year_more_than_fifty_years_ahead_is_past(now):
 @pytest.mark.parametrize("value", ["9223372036854775808", "315360000000", "9" * 5000])
 def test_b09_absurd_numbers_are_capped(value, now):
     assert lifetime(headers(cache_control=f"max-age={value}"), now) == MAX_SECONDS
-    assert retry_after(headers(retry_after=value), now) == MAX_SECONDS
 
 
 @pytest.mark.parametrize("value", ["-1", "xyz", ""])
@@ -69,33 +69,11 @@ def test_b09_a_max_age_that_is_no_number_says_nothing(value, now):
     assert lifetime(headers(cache_control=f"max-age={value}"), now) is None
 
 
-def test_b10_retry_after_in_seconds(now):
-    assert retry_after(headers(retry_after=" 7200 "), now) == 7200
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["Tue, 03 Nov 2026 12:40:00 GMT", "Tue, 03 Nov 2026 13:40:00 +0100", "Tue, 03 Nov 2026 12:40:00"],
-)
-def test_b11_retry_after_as_a_date_in_any_zone(value, now):
-    assert retry_after(headers(retry_after=value), now) == 2400
-
-
-@pytest.mark.parametrize("value", ["Tue, 03 Nov 2026 11:40:00 GMT", "-5", "0", "soon", "", "²", "1e309"])
-def test_b11_a_past_or_unreadable_retry_after_says_nothing(value, now):
-    assert retry_after((("retry-after", value.encode()),), now) is None
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["cache-control", "age", "expires", "date", "retry-after"]), st.binary())
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from(["cache-control", "age", "expires", "date"]), st.binary())))
 def test_no_header_is_too_strange_to_be_read(fields):
     moment = datetime.fromisoformat("2026-11-03T12:00:00+00:00")
-    fresh, wait = lifetime(fields, moment), retry_after(fields, moment)
+    fresh = lifetime(fields, moment)
     assert fresh is None or 0 <= fresh <= MAX_SECONDS
-    assert wait is None or 0 < wait <= MAX_SECONDS
 
 
 @pytest.mark.parametrize("group", ["cc-parse", "age-parse", "expires-parse"])

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid5
+from xml.etree import ElementTree
 
 import pytest
 
@@ -25,8 +27,10 @@ from aggregator.store.clusters import add_constraint
 from aggregator.store.connection import open_reader
 from aggregator.store.writer import Writer
 
+ATOM = "{http://www.w3.org/2005/Atom}"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
+CORRECTED = LATER + timedelta(minutes=30)
 WEEK = Window(NOW - timedelta(days=7), NOW + timedelta(seconds=1))
 
 
@@ -41,7 +45,7 @@ def old_and_grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Digest, Pat
         _cycle(newsroom, writer, database, LATER)
         first, second, third = (section.accounts[0] for section in old.sections[:3])
         changed = {"url": first.url, "outlet": first.outlet, "title": "Corrected", "text": "It was not so."}
-        list(import_lines([json.dumps(changed)], writer, OutletList.load(()), LATER))
+        list(import_lines([json.dumps(changed)], writer, OutletList.load(()), CORRECTED))
         pair = sorted((second.article_id, third.article_id))
         writer.write_now(add_constraint, Constraint(*pair, together=True), LATER)
         _cycle(newsroom, writer, database, LATER + timedelta(hours=1), network=False)
@@ -67,6 +71,38 @@ def test_as_of_now_the_digest_is_as_without_it(old_and_grown: tuple[Digest, Path
     _, database = old_and_grown
     whole = replace(WEEK, until=LATER + timedelta(hours=2))
     assert _told(_digest(database, replace(whole, as_of=whole.until))) == _told(_digest(database, whole))
+
+
+def test_a_correction_moves_the_updated_of_its_atom_entry_and_of_the_feed(
+    old_and_grown: tuple[Digest, Path],
+) -> None:
+    """RFC 4287, 4.2.15."""
+    old, database = old_and_grown
+    article = old.sections[0].accounts[0].article_id
+    before, after = (
+        _updated(_digest(database, replace(WEEK, as_of=at)), article)
+        for at in (CORRECTED - timedelta(seconds=1), CORRECTED)
+    )
+    assert before[0] <= before[1] <= LATER
+    assert after == (CORRECTED, CORRECTED)
+
+
+def _updated(digest: Digest, article: int) -> tuple[datetime, datetime]:
+    """Return what the Atom feed says of an article's report, and of itself."""
+    [cluster] = {
+        section.cluster_id
+        for section in digest.sections
+        if any(account.article_id == article for account in section.accounts)
+    }
+    feed = ElementTree.fromstring(render(digest, "atom"))  # noqa: S314 - our own
+    [entry] = (
+        entry
+        for entry in feed.iter(f"{ATOM}entry")
+        if entry.findtext(f"{ATOM}id") == uuid5(digest.query.namespace, f"report {cluster}").urn
+    )
+    texts = (one.findtext(f"{ATOM}updated") or "" for one in (entry, feed))
+    of_entry, of_feed = map(datetime.fromisoformat, texts)
+    return of_entry, of_feed
 
 
 def _digest(database: Path, window: Window) -> Digest:

@@ -7,6 +7,7 @@ import base64
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from aggregator.daemon.control import Control
 from aggregator.daemon.service import Service
 from aggregator.daemon.trouble import Patience
 from aggregator.digest.model import DayCounts, Digest, DigestQuery, Window
-from aggregator.pipeline.mail import FIRST_PAUSE, Sent, Unsent, begin_mails, mail_daily_digest, send_mails
+from aggregator.pipeline.again import FIRST_PAUSE
+from aggregator.pipeline.mail import Sent, Unsent, begin_mails, mail_daily_digest, send_mails
 from aggregator.pipeline.services import open_services
+from aggregator.store.connection import open_reader
+from aggregator.store.status import read_status
 from aggregator.store.writer import Writer
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -282,16 +286,16 @@ def test_the_service_says_in_a_line_that_mail_failed_and_sends_it_by_itself_late
         nonlocal now
         async with open_services(config, writer, clock=lambda: now, jitter=lambda: 0.0) as services:
             service = Service(services, Control(), Patience(database), prune_after=1e6)
-            await service.mail_again()  # nothing before the news that were missed have come in
+            await service.digest_again()  # nothing before the news that were missed have come in
             assert logs == []
             await service.look()
             await service._work
             postbox.full = False
             now += timedelta(minutes=4)
-            await service.mail_again()
+            await service.digest_again()
             now += timedelta(minutes=1)
-            await service.mail_again()
-            await service.mail_again()
+            await service.digest_again()
+            await service.digest_again()
 
     postbox.full = True
     with Writer(database) as writer, structlog.testing.capture_logs() as logs:
@@ -306,3 +310,30 @@ def test_the_service_says_in_a_line_that_mail_failed_and_sends_it_by_itself_late
         "next": "tried again at 2026-03-02T07:08:00Z",
     }
     assert mailed["recipients"] == len(postbox.mails) == 1
+
+
+def test_status_names_mail_that_failed_until_it_was_sent(
+    postbox: Postbox, writer: Writer, database: Path
+) -> None:
+    """What, to whom, since when, why, and when it is tried again."""
+    postbox.full, postbox.refused = True, {"gone@example.com"}
+    mail = _mail(postbox.port(), "gone@example.com", "one@example.com")
+    later = NOW + FIRST_PAUSE
+    _send(mail, writer, NOW, NOW.date())
+    _send(mail, writer, later, NOW.date())
+    assert _troubles(database, later) == [
+        "The digest of 2026-03-02 could not be mailed to gone@example.com since 2026-03-02T07:00:00Z"
+        " (550 5.1.1 nobody here); not tried again.",
+        "The digest of 2026-03-02 could not be mailed to one@example.com since 2026-03-02T07:00:00Z"
+        " (452 4.3.1 the disk is full); tried again at 2026-03-02T07:15:00Z.",
+    ]
+    assert len(_troubles(database, later + timedelta(days=2))) == 2
+    assert _troubles(database, later + timedelta(days=3)) == []  # mail is asked for no longer
+    postbox.full, postbox.refused = False, set()
+    _send(mail, writer, later + timedelta(days=1), NOW.date() + timedelta(days=1))
+    assert _troubles(database, later + timedelta(days=1)) == []
+
+
+def _troubles(database: Path, now: datetime) -> list[str]:
+    with closing(open_reader(database)) as db:
+        return read_status(db, database, now).problems(now)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model import FetchFailure, FetchProblem
-from aggregator.web import Hosts, retry_after
+from aggregator.web import Hosts
 from aggregator.web.hosts import HostPausedError
 
 pytestmark = pytest.mark.anyio
@@ -117,35 +117,6 @@ async def test_the_memory_of_hosts_is_bounded_and_keeps_pauses():
             clock.time += 0.01
     assert len(hosts._hosts) < 4200
     assert hosts.paused_until("paused") is not None
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (b"120", 120.0),
-        (b" 0 ", 0.0),
-        (b"9" * 5000, 999_999_999_999.0),
-        (b"Tue, 24 Nov 2026 12:01:00 GMT", 60.0),
-        (b"Tue, 24 Nov 2026 13:01:00 +0100", 60.0),
-        (b"Tue, 24 Nov 2026 12:01:00", 60.0),
-        (b"Tuesday, 24-Nov-26 12:01:00 GMT", 60.0),
-        (b"Tue, 24 Nov 2020 12:01:00 GMT", 0.0),
-        (b"soon", None),
-        (b"-5", None),
-        (b"1e309", None),
-        (b"\xb2\xff", None),
-        (b"", None),
-        (b"Tue, 99 Nov 2026 99:01:00 GMT", None),
-    ],
-)
-def test_retry_after_is_read_in_all_its_forms(value, seconds):
-    """B11."""
-    assert retry_after(value, NOW) == seconds
-
-
-@given(st.binary(max_size=40))
-def test_retry_after_survives_any_bytes(value):
-    assert (retry_after(value, NOW) or 0.0) >= 0.0
 
 
 @pytest.mark.parametrize(

@@ -249,8 +249,9 @@ CREATE UNIQUE INDEX websub_by_feed ON websub (feed_id) WHERE stage <> 'leaving';
 
 CREATE TABLE deliveries (
     day         TEXT NOT NULL,               -- The day whose digest it is.
-    kind        TEXT NOT NULL,               -- The way it goes: mail.
-    target      TEXT NOT NULL,               -- To whom.
+    kind        TEXT NOT NULL,               -- The way it goes: mail or file.
+    target      TEXT NOT NULL,               -- To whom it is mailed; of files: all, those of a day are written together.
+    begun_at    TEXT NOT NULL,               -- When it was tried first.
     sent_at     TEXT,                        -- When it was taken; NULL: it was not yet.
     attempts    INTEGER NOT NULL DEFAULT 0,  -- (operational) Attempts that were begun.
     next_at     TEXT,                        -- (operational) When it is tried again; NULL: it is not.

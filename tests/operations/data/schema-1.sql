@@ -235,8 +235,9 @@ CREATE TABLE websub (
 CREATE UNIQUE INDEX websub_by_feed ON websub (feed_id) WHERE stage <> 'leaving';
 CREATE TABLE deliveries (
     day         TEXT NOT NULL,               -- The day whose digest it is.
-    kind        TEXT NOT NULL,               -- The way it goes: mail.
-    target      TEXT NOT NULL,               -- To whom.
+    kind        TEXT NOT NULL,               -- The way it goes: mail or file.
+    target      TEXT NOT NULL,               -- To whom it is mailed; of files: all, those of a day are written together.
+    begun_at    TEXT NOT NULL,               -- When it was tried first.
     sent_at     TEXT,                        -- When it was taken; NULL: it was not yet.
     attempts    INTEGER NOT NULL DEFAULT 0,  -- (operational) Attempts that were begun.
     next_at     TEXT,                        -- (operational) When it is tried again; NULL: it is not.
@@ -329,8 +330,8 @@ SELECT
     (SELECT coalesce(sum(polls.new_entries), 0) FROM polls WHERE polls.feed_id = feeds.id
         AND polls.at >= strftime('%Y-%m-%dT%H:%M:%SZ', feeds.last_polled_at, '-7 days')) AS new_entries_7d
 FROM feeds;
-INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-25 00:08:35.431753+00:00');
-INSERT INTO about (key, value) VALUES ('id', '881b843b94a82ff6533e45a7789e192a');
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at) VALUES (1, 'aggregator', '0001_initial', '2026-11-25 02:05:37.433764+00:00');
+INSERT INTO about (key, value) VALUES ('id', 'ae20464c12a7a48ebf09e5f84b54fc88');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('paper.org', 'The Paper', NULL, 'newspaper');
 INSERT INTO outlets (domain, name, family, kind) VALUES ('agency.org', 'Agency', NULL, 'agency');
 INSERT INTO feeds (id, url, title, outlet, language, tags, state, next_poll_at, last_polled_at, last_success_at, failures, last_error, failing_since, added_at, home_url, moved_to, etag, last_modified, validators_url, body_hash, full_poll_at, entry_gap_seconds, redirect_to, redirect_count, redirect_since, hints, fresh_seconds) VALUES (1, 'http://paper.org/feed', 'The Paper', 'paper.org', NULL, '[]', 'active', '2026-02-28T10:00:00Z', '2026-02-28T09:00:00Z', '2026-02-28T09:00:00Z', 0, NULL, NULL, '2026-02-01T00:00:00Z', NULL, NULL, X'2231220A', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, '{}', NULL);
