@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from aggregator.model import ClusterSummary
@@ -59,6 +59,10 @@ class Coverage(NamedTuple):
     outlet: str  # domain
     family: str | None
     lang: str | None  # ISO 639-1
+
+
+Covers: TypeAlias = ArticleRow | Coverage
+"""Who covers a cluster, with or without the article itself."""
 
 
 @dataclass(frozen=True, slots=True)

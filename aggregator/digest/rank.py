@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .model import ArticleRow, Part, ReportRow, Window
+from .model import Covers, Part, ReportRow, Window
 
 WEIGHTS = {
     "independence": 0.35,
@@ -27,7 +27,7 @@ WEIGHTS = {
 _MANY = 20  # outlets from which on more of them count no further
 
 
-def parts(report: ReportRow, articles: Sequence[ArticleRow], window: Window) -> tuple[Part, ...]:
+def parts(report: ReportRow, articles: Sequence[Covers], window: Window) -> tuple[Part, ...]:
     """Return what each part contributes to a report's rank in a window, in the order of ``WEIGHTS``."""
     owners = len({article.family or article.outlet for article in articles})
     outlets = len({article.outlet for article in articles})

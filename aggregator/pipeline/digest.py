@@ -11,14 +11,14 @@ from pathlib import Path
 from aggregator.config import Config
 from aggregator.digest.model import Digest, DigestQuery
 from aggregator.digest.render import render, render_index
-from aggregator.digest.select import make_digest
+from aggregator.digest.select import make_digest, shortlist
 from aggregator.digest.window import digest_day, digest_name, parse_window
 from aggregator.files import write_whole
 from aggregator.pipeline.again import is_turn, next_attempt
 from aggregator.store.about import identity
 from aggregator.store.connection import open_reader
 from aggregator.store.deliveries import FILE, begin_delivery, deliveries, record_delivery, record_failure
-from aggregator.store.digests import digest_rows
+from aggregator.store.digests import article_rows, window_rows
 from aggregator.store.writer import Writer
 
 _ALL = "all"
@@ -29,11 +29,13 @@ def read_digest(db: sqlite3.Connection, query: DigestQuery) -> Digest:
     """Return the digest that a query asks for. Reads only: same database and query, same digest."""
     db.execute("BEGIN")  # one snapshot for all the queries, whatever the service writes meanwhile
     try:
-        reports, articles, counts = digest_rows(db, query.window)
+        reports, coverage, counts = window_rows(db, query.window)
+        reports, matching = shortlist(reports, coverage, query)
+        articles = article_rows(db, [row.cluster_id for row in reports], query.window)
         query = replace(query, namespace=identity(db))
     finally:
         db.execute("COMMIT")
-    return make_digest(reports, articles, counts, query)
+    return make_digest(reports, articles, counts, query, matching)
 
 
 def read_daily_digest(config: Config, due: datetime) -> Digest:

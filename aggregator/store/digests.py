@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 
-from aggregator.digest.model import ArticleRow, Cite, DayCounts, ReportRow, Window
+from aggregator.digest.model import ArticleRow, Cite, Coverage, DayCounts, ReportRow, Window
 from aggregator.reports.origin import OriginArticle
 from aggregator.reports.summary import ClusterArticle, summarise
 from aggregator.store.times import from_text, to_text
@@ -32,11 +32,11 @@ _IN_WINDOW = (
 )
 
 
-Rows = tuple[list[ReportRow], list[ArticleRow], DayCounts]
+Rows = tuple[list[ReportRow], list[Coverage], DayCounts]
 
 
-def digest_rows(db: sqlite3.Connection, window: Window) -> Rows:
-    """Return the clusters with an article in the window, all their articles, and the day's counts.
+def window_rows(db: sqlite3.Connection, window: Window) -> Rows:
+    """Return the clusters with an article in the window, who covers them, and the day's counts.
 
     With ``as_of``, as they were then: who was together, what headlines and texts said, who was the origin.
     Names and families of outlets and tags of feeds are today's.
@@ -44,9 +44,28 @@ def digest_rows(db: sqlite3.Connection, window: Window) -> Rows:
     span = _span(window)
     found = db.execute(f"SELECT DISTINCT cluster_id FROM ({_IN_WINDOW}) ORDER BY cluster_id", span)
     clusters = [row["cluster_id"] for row in found]
-    articles = list(_articles(db, clusters, span))
-    reports = _stored(db, clusters) if window.as_of is None else _summed_up(db, articles)
-    return reports, articles, _counts(db, span, len(reports))
+    if window.as_of is None:
+        reports, coverage = _stored(db, clusters), _coverage(db, clusters)
+    else:
+        articles = article_rows(db, clusters, window)
+        reports = _summed_up(db, articles)
+        coverage = [Coverage(row.cluster_id, row.outlet, row.family, row.lang) for row in articles]
+    return reports, coverage, _counts(db, span, len(reports))
+
+
+def article_rows(db: sqlite3.Connection, clusters: Iterable[int], window: Window) -> list[ArticleRow]:
+    """Return all articles of these clusters, as the window's ``as_of`` has them."""
+    return list(_articles(db, clusters, _span(window)))
+
+
+def _coverage(db: sqlite3.Connection, clusters: list[int]) -> list[Coverage]:
+    rows = db.execute(
+        "SELECT cluster_id, outlet, family, lang FROM json_each(?) AS wanted"
+        " CROSS JOIN articles ON articles.cluster_id = wanted.value"
+        " JOIN outlets ON outlets.domain = articles.outlet",
+        (json.dumps(clusters),),
+    )
+    return [Coverage(*row) for row in rows]
 
 
 def cluster_rows(db: sqlite3.Connection, cluster_id: int) -> tuple[ReportRow | None, list[ArticleRow]]:

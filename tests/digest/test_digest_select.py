@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.digest import rank
-from aggregator.digest.model import Cite, Role
+from aggregator.digest.model import Cite, Coverage, DayCounts, Role
 from aggregator.digest.render import FORMATS, render
 from aggregator.digest.section import role_of
-from aggregator.digest.select import make_digest
+from aggregator.digest.select import make_digest, shortlist
 
 PAPER = Cite("paper.example", "The Paper")
 
@@ -261,3 +261,41 @@ def test_the_order_of_the_rows_does_not_matter(newsroom: Any, query: Any, random
     random.shuffle(reports)
     random.shuffle(articles)
     assert make_digest(reports, articles, newsroom.counts, query) == newsroom.digest()
+
+
+QUERIES = st.fixed_dictionaries(
+    {
+        "lang": st.sampled_from([None, "en", "de"]),
+        "tag": st.sampled_from([None, "world", "local"]),
+        "outlet": st.sampled_from([None, "o1.example"]),
+        "words": st.sampled_from([None, "bridge"]),
+        "min_outlets": st.integers(1, 3),
+        "limit": st.sampled_from([1, 5, None]),
+    }
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(asked=QUERIES, dice=st.randoms(use_true_random=False))
+def test_a_shortlist_gives_the_digest_that_all_clusters_give(
+    new_article: Any, new_report: Any, query: Any, asked: dict[str, Any], dice: Any
+) -> None:
+    day = [
+        [
+            new_article(
+                10 * n + k, n, outlet=f"o{dice.randrange(4)}.example", lang=dice.choice(["en", "de", None]),
+                title=dice.choice(["Harbour bridge reopens", "Lost cat found"]),
+                tags=(dice.choice(["world", "local"]),),
+            )
+            for k in range(dice.randint(1, 3))
+        ]
+        for n in range(1, 131)
+    ]  # fmt: skip
+    reports, counts, query = [new_report(rows) for rows in day], DayCounts(0, 0, 0), replace(query, **asked)
+    articles = [row for rows in day for row in rows]
+    coverage = [Coverage(row.cluster_id, row.outlet, row.family, row.lang) for row in articles]
+    chosen, matching = shortlist(reports, coverage, query)
+    wanted = {row.cluster_id for row in chosen}
+    theirs = [row for row in articles if row.cluster_id in wanted]
+    whole = make_digest(reports, articles, counts, query)
+    assert make_digest(chosen, theirs, counts, query, matching) == whole

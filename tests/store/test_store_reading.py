@@ -30,7 +30,7 @@ from aggregator.store.clusters import (
     resolve_cluster,
     save_cluster,
 )
-from aggregator.store.digests import cluster_rows, digest_rows
+from aggregator.store.digests import article_rows, cluster_rows, window_rows
 from aggregator.store.feeds import Subscription, save_feed, sync_feeds
 from aggregator.store.outlets import all_outlets, name_outlets
 from aggregator.store.search import MARK_BEGIN, MARK_END, Filters, match_expression, search
@@ -93,13 +93,15 @@ def test_the_digest_sees_whole_clusters_and_only_what_was_known(
     two: sqlite3.Connection, now: datetime
 ) -> None:
     span = Window(since=now - timedelta(minutes=30), until=now + timedelta(minutes=30))
-    (report,), articles, counts = digest_rows(two, span)
+    (report,), coverage, counts = window_rows(two, span)
+    articles = article_rows(two, [1], span)
     assert (report.cluster_id, report.origin_name, report.languages) == (1, "wsj.com", ("en", "de"))
     assert [article.article_id for article in articles] == [1, 2]
     assert [(cite.outlet, cite.name) for cite in articles[1].cites] == [("wsj.com", "WSJ"), (None, "Foo")]
     assert (counts.articles, counts.reports, counts.by_language) == (1, 1, (("en", 1),))
     early = replace(span, as_of=now - timedelta(days=1))
-    assert digest_rows(two, early)[:2] == ([], [])
+    assert window_rows(two, early)[:2] == ([], [])
+    assert sorted(coverage) == [(1, row.outlet, row.family, row.lang) for row in articles]
     assert cluster_rows(two, 1) == (report, articles)
     assert cluster_rows(two, 9) == (None, [])
 
